@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Clocks: every thread takes time from here, so that tests can move it. All times are int64_t nanoseconds
+// (armhf's time_t has 32 bits). The engine has no clock: its time is what stands in the intake log.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace tributary::base {
+
+constexpr int64_t kNsPerUs = 1'000;
+constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr int64_t kNever = INT64_MAX;
+
+class Clock {
+  public:
+    virtual ~Clock() = default;
+    virtual int64_t wall_ns() const = 0;    // since 1970 UTC; may step
+    virtual int64_t boot_ns() const = 0;    // since boot, suspended time included; never steps
+    virtual bool synchronised() const = 0;  // the kernel's own word (adjtimex)
+};
+
+class SystemClock final : public Clock {
+  public:
+    int64_t wall_ns() const override;
+    int64_t boot_ns() const override;
+    bool synchronised() const override;
+};
+
+// Moves only by hand. Any thread.
+class ManualClock final : public Clock {
+  public:
+    explicit ManualClock(int64_t wall_ns, int64_t boot_ns = 0) : wall_(wall_ns), boot_(boot_ns) {}
+    int64_t wall_ns() const override { return wall_.load(); }
+    int64_t boot_ns() const override { return boot_.load(); }
+    bool synchronised() const override { return synchronised_.load(); }
+    void advance(int64_t ns) { wall_ += ns, boot_ += ns; }
+    void step_wall(int64_t ns) { wall_ += ns; }
+    void set_synchronised(bool yes) { synchronised_ = yes; }
+
+  private:
+    std::atomic<int64_t> wall_, boot_;
+    std::atomic<bool> synchronised_{true};
+};
+
+// Floor division: the right millisecond for times before 1970 too.
+constexpr int64_t ns_to_ms(int64_t ns) { return ns >= 0 ? ns / kNsPerMs : -((-ns + kNsPerMs - 1) / kNsPerMs); }
+
+}  // namespace tributary::base

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files: whole reads, atomic writes (temporary file, fsync, rename, fsync of the folder). Any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace tributary::base {
+
+Result<std::string> read_file(const std::string& path);
+Result<> write_file_atomically(const std::string& path, std::string_view content);
+Result<> make_folders(const std::string& path);  // like mkdir -p
+std::string errno_text(int number);
+
+}  // namespace tributary::base

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration, typed and checked, with every default filled in. Made by config::load(); read-only afterwards and
+// shared between threads. Secrets (password, Kafka properties) never leave it towards logs, status or dumps.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "model/option.hpp"
+#include "model/output.hpp"
+
+namespace tributary::config {
+
+struct GatewaySettings {
+    std::string id;  // default: host name
+    std::string log_level = "info";
+    std::string control_socket;    // default: $RUNTIME_DIRECTORY/control.sock, else /run/tributary/control.sock
+    int64_t max_memory_bytes = 0;  // reserved for board profiles; 0 = no opinion
+};
+
+struct TlsSettings {
+    std::string ca, cert, key;  // PEM files; cert and key for mutual TLS
+    std::string key_password_file;
+    bool verify = true;
+};
+
+struct MqttSettings {
+    std::vector<std::string> urls{"mqtt://127.0.0.1:1883"};  // tried in order; mqtt, mqtts, ws, wss
+    std::string client_id;                                   // default: "tributary-" + gateway id
+    std::string username, password, password_file;
+    int version = 5;  // 5 | 4 (3.1.1)
+    int64_t keepalive_ns = 30 * base::kNsPerSecond;
+    int64_t session_expiry_ns = 7 * 24 * 3600 * base::kNsPerSecond;
+    int receive_maximum = 1000;           // MQTT 5
+    int broker_window = 20;               // what a 3.1.1 broker sends unacknowledged (mosquitto: 20)
+    int64_t max_queue_bytes = 8 << 20;    // our own bound on what is received and not committed
+    int64_t max_payload_bytes = 1 << 20;  // larger messages go to the dead log
+    std::string status_topic;             // default: "tributary/<id>/status"; "" = no birth and will
+    bool status_topic_off = false;
+    TlsSettings tls;
+};
+
+struct KafkaSettings {
+    std::string brokers;
+    std::string prefix = "tributary";
+    std::string delivery = "at-least-once";
+    bool create_topics = true;
+    int partitions = 6;
+    int replication = -1;                           // -1 = the broker's default
+    std::map<std::string, std::string> properties;  // any librdkafka property; wins over our defaults
+    bool mock = false;  // brokers = "mock": librdkafka's embedded mock cluster (demonstrations and tests)
+};
+
+struct StoreSettings {
+    std::string path = "/var/lib/tributary/store.db";
+    int64_t max_size_bytes = int64_t{2} << 30;
+    int64_t gather_ns = 500 * base::kNsPerMs;
+    int64_t history_ns = 3600 * base::kNsPerSecond;  // how long delivered intake stays for replay
+    int block_messages = 1000;
+    int64_t block_bytes = 256 << 10;
+};
+
+enum Forward : uint8_t {
+    kForwardWindows = 1,
+    kForwardEvents = 2,
+    kForwardReduced = 4,
+    kForwardAll = 8,
+    kForwardRaw = 16
+};
+
+struct ValueField {
+    std::string name;     // "" for the single value of a stream, else appended to the series as "/name"
+    std::string pointer;  // JSON pointer (RFC 6901)
+};
+
+struct WindowSettings {
+    std::string name;  // default: size as written
+    std::string type = "tumbling";
+    int64_t size_ns = 0;
+    int64_t lateness_ns = 0;
+    int64_t idle_ns = 0;  // default: max(size, 1 min)
+    model::SourcePosition position;
+};
+
+struct DetectSettings {
+    std::string type;
+    std::string name;          // default: type; unique within the stream
+    model::OptionMap options;  // without type and name; checked against detect::registry()
+    model::SourcePosition position;
+};
+
+struct StreamSettings {
+    std::string name;
+    std::vector<std::string> topics;
+    std::string series;  // template; "" = the topic
+    model::Labels labels;
+    std::string format = "auto";  // auto | json | scalar
+    std::vector<ValueField> values{{"", "/value"}};
+    std::string time_pointer;  // "" = arrival
+    int64_t time_unit_ns = base::kNsPerMs;
+    std::string unit;
+    double scale = 1.0, offset = 0.0;
+    uint8_t forward = 0;  // Forward bits, default filled in
+    std::vector<WindowSettings> windows;
+    std::vector<DetectSettings> detectors;
+    int64_t max_ahead_ns = 300 * base::kNsPerSecond;
+    int64_t min_time_ns = 946'684'800 * base::kNsPerSecond;  // 2000-01-01
+    std::string text;  // canonical TOML of this stream: equal text = same stream over a reload
+    model::SourcePosition position;
+
+    bool forwards(Forward bit) const { return (forward & bit) != 0; }
+};
+
+struct Settings {
+    GatewaySettings gateway;
+    MqttSettings mqtt;
+    KafkaSettings kafka;
+    StoreSettings store;
+    std::vector<StreamSettings> streams;
+};
+
+}  // namespace tributary::config

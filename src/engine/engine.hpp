@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine: a function of the intake log and nothing else. It decodes messages (codec), builds windows (stream),
+// finds anomalies (detect) and says which fate each message has. One thread; no I/O, no clock, no mutex. Its only time
+// is the arrival time in the records. The same records give the same outputs, bit for bit, on every machine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "config/load.hpp"
+#include "model/intake.hpp"
+#include "model/ledger.hpp"
+#include "model/output.hpp"
+
+namespace tributary::engine {
+
+inline constexpr std::string_view kEngineVersion =
+    "1";  // part of every checkpoint; counts up when state or outputs change
+
+// Takes outputs in order. The caller assigns them to their logs by model::log_of().
+class Sink {
+  public:
+    virtual ~Sink() = default;
+    virtual void emit(model::Output&& output) = 0;
+};
+
+struct Stats {  // since construction; for status
+    uint64_t messages = 0, readings = 0, windows = 0, events = 0, late = 0, dead = 0;
+    uint64_t stamp_replaced = 0, suppressed_events = 0;
+    size_t series = 0, open_windows = 0, open_events = 0;
+};
+
+class Engine {
+  public:
+    virtual ~Engine() = default;
+
+    // In order of seq. Config records reconfigure: streams whose text is unchanged keep their state, others are flushed
+    // (windows and events closed) and begin anew. Ledger deltas are added to `ledger`.
+    virtual void process(const model::IntakeRecord& record, Sink& sink, model::Ledger& ledger) = 0;
+    // End of input: closes all windows and events (replay; not at a clean stop of the gateway).
+    virtual void flush(Sink& sink, model::Ledger& ledger) = 0;
+    // Arrival time at which an idle series closes its window if nothing else comes; kNever = none. A block or a
+    // `tick` record at or after it makes process() do so.
+    virtual int64_t next_deadline_ns() const = 0;
+
+    virtual std::string checkpoint() const = 0;
+    virtual base::Result<> restore(std::string_view state) = 0;  // of the same kEngineVersion; else an error
+    virtual Stats stats() const = 0;
+};
+
+// With no configuration yet: the first record has to be a `config` record.
+std::unique_ptr<Engine> make_engine();
+
+// What `check` asks beyond the text: detector types and options, formats. Empty = fine.
+std::vector<config::Diagnostic> validate(const config::Settings& settings);
+
+// The pure part, shared with kafka_loop through the gateway: which streams a message belongs to and its readings there.
+struct Projected {
+    const config::StreamSettings* stream = nullptr;
+    std::string_view series;  // valid until the next call
+    model::Reading reading;   // series id unset
+    uint32_t n = 0;           // index within the message
+};
+
+class Projection {
+  public:
+    virtual ~Projection() = default;
+    // Streams (indices into settings.streams) a topic belongs to.
+    virtual const std::vector<uint32_t>& streams_of(std::string_view topic) = 0;
+    // Readings of the message in that stream; false: it cannot be decoded there (the engine puts it in the dead log).
+    virtual bool readings(const model::Message& message, int64_t arrival_ns, uint32_t stream,
+                          std::vector<Projected>& out) = 0;
+};
+std::unique_ptr<Projection> make_projection(std::shared_ptr<const config::Settings> settings);
+
+}  // namespace tributary::engine

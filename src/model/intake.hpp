@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands in the intake log: messages as received, and control records among them. Everything that can change an
+// output of the engine is one of these. The bytes are written down in docs/formats/intake-record.md.
+// IntakeBlockWriter fills the open block (Paho's thread, under the owner's lock); IntakeBlockReader walks a block.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.hpp"
+
+namespace tributary::model {
+
+struct Message {
+    std::string_view topic;
+    std::string_view payload;
+    uint16_t message_id = 0;  // MQTT packet identifier, 0 for QoS 0
+    uint8_t qos = 0;
+    bool retain = false;
+    bool dup = false;
+    uint32_t session = 0;  // the broker's session this came in; counts up when the broker had none for us
+};
+
+struct SessionRecord {
+    uint32_t session = 0;
+    bool connected = false;
+    bool session_present = false;
+};
+
+enum class ClockState : uint8_t { synced = 0, holdover = 1, unsynced = 2 };
+struct ClockRecord {
+    ClockState state = ClockState::unsynced;
+    int64_t anchor_ns = 0;  // wall time minus boot time: arrival = boot time + anchor
+    uint32_t epoch = 0;     // counts up when the anchor went backwards
+};
+
+struct ConfigRecord {
+    std::string_view version;  // of the engine
+    std::string_view text;     // config::engine_text(): gateway id and all streams, as TOML
+};
+
+struct MuteRecord {
+    std::string_view series;  // MQTT topic filter over series names
+    int64_t until_ns = 0;     // arrival time; at or before the record's own = unmute
+};
+
+struct SkipRecord {
+    uint64_t seq = 0;  // of the intake record that is not to be processed
+};
+
+struct TickRecord {};  // time went on and nothing else came
+
+struct IntakeRecord {
+    uint64_t seq = 0;
+    int64_t arrival_ns = 0;  // microsecond resolution
+    std::variant<Message, SessionRecord, ClockRecord, ConfigRecord, MuteRecord, SkipRecord, TickRecord> body;
+
+    const Message* message() const { return std::get_if<Message>(&body); }
+};
+
+class IntakeBlockWriter {
+  public:
+    IntakeBlockWriter() { clear(); }
+
+    void add(int64_t arrival_ns, const Message& message);
+    void add(int64_t arrival_ns, const SessionRecord& record);
+    void add(int64_t arrival_ns, const ClockRecord& record);
+    void add(int64_t arrival_ns, const ConfigRecord& record);
+    void add(int64_t arrival_ns, const MuteRecord& record);
+    void add(int64_t arrival_ns, const SkipRecord& record);
+    void add(int64_t arrival_ns, const TickRecord& record);
+
+    uint32_t count() const { return count_; }
+    size_t bytes() const { return bytes_.size(); }
+    int64_t first_time_ns() const { return first_time_ns_; }
+    int64_t last_time_ns() const { return last_time_ns_; }  // the greatest so far
+    const std::string& data() const { return bytes_; }
+    std::string take();  // the bytes; the writer is clear afterwards
+    void clear();
+
+  private:
+    void begin(int64_t arrival_ns, uint8_t kind);
+    void end();
+
+    struct Hash {
+        using is_transparent = void;
+        size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+    };
+    std::string bytes_, record_;
+    struct Entry {
+        uint32_t generation, index;  // index from 1, valid while generation is the block's
+    };
+    std::unordered_map<std::string, Entry, Hash, std::equal_to<>> topics_;
+    uint32_t count_ = 0, topic_count_ = 0, generation_ = 0;
+    int64_t first_time_ns_ = 0, last_time_ns_ = 0, previous_us_ = 0;
+};
+
+// Views point into the block's bytes, which the caller keeps.
+class IntakeBlockReader {
+  public:
+    IntakeBlockReader(std::string_view block, uint64_t first_seq);
+
+    bool next(IntakeRecord& record);  // false at the end or at a fault
+    bool ok() const { return ok_; }   // false: the block does not follow the format
+    // A number for the topic of the message next() gave, dense within this block: for caching look-ups.
+    uint32_t topic_index() const { return topic_index_; }
+
+  private:
+    bool parse(std::string_view bytes, IntakeRecord& record);
+
+    base::ByteReader reader_;
+    std::vector<std::string_view> topics_;
+    uint64_t next_seq_;
+    int64_t previous_us_ = 0;
+    uint32_t topic_index_ = 0;
+    bool ok_ = true;
+};
+
+}  // namespace tributary::model

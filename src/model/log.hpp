@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The named logs of the store. The number stands on disk (docs/formats/store.md), the name in tb-id and topics.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace tributary::model {
+
+enum class Log : uint8_t { intake = 1, windows = 2, events = 3, late = 4, dead = 5, refused = 6 };
+
+constexpr std::array kLogs{Log::intake, Log::windows, Log::events, Log::late, Log::dead, Log::refused};
+
+constexpr std::string_view log_name(Log log) {
+    switch (log) {
+        case Log::intake:
+            return "intake";
+        case Log::windows:
+            return "windows";
+        case Log::events:
+            return "events";
+        case Log::late:
+            return "late";
+        case Log::dead:
+            return "dead";
+        case Log::refused:
+            return "refused";
+    }
+    return "?";
+}
+
+constexpr std::optional<Log> log_by_name(std::string_view name) {
+    for (const Log log : kLogs)
+        if (log_name(log) == name) return log;
+    return std::nullopt;
+}
+
+}  // namespace tributary::model

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The log with cursors: one SQLite file (WAL, synchronous=FULL), blocks of records appended in order, cursors over
+// them, the ledger and the engine's checkpoint. Bytes: docs/formats/store.md.
+// Store is the write side and belongs to the writer thread alone. Reader is a read-only connection, one per thread.
+// What it does not do: interpret records, decide when to commit, retry.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "model/ledger.hpp"
+#include "model/log.hpp"
+
+namespace tributary::store {
+
+struct Options {
+    std::string path;
+    int64_t max_size_bytes = int64_t{2} << 30;
+    int zstd_level = 1;
+};
+
+// Error codes the caller tells apart (docs/errors.md): kNewer is exit 3; kFull is the size cap or ENOSPC; kBroken means
+// the file cannot be used any more and reopen() must decide; kLocked = another process has it; kPath = folder missing
+// or not writable.
+inline constexpr const char* kNewer = "TRB-STORE-001";
+inline constexpr const char* kPath = "TRB-STORE-002";
+inline constexpr const char* kLocked = "TRB-STORE-003";
+inline constexpr const char* kFull = "TRB-STORE-004";
+inline constexpr const char* kBroken = "TRB-STORE-005";
+inline constexpr const char* kFormat = "TRB-STORE-006";
+
+// A cursor stands behind the last record that is done: position = seq of the next one. partial: for consumers that
+// finish out of order inside a block nothing is stored; a cursor only moves over a gap-free prefix.
+using Cursors = std::map<std::string, uint64_t, std::less<>>;
+
+struct Append {
+    model::Log log = model::Log::intake;
+    uint32_t count = 0;
+    int64_t first_time_ns = 0, last_time_ns = 0;
+    uint8_t priority = 0;   // class for eviction (issue of the disk budget); 0 for now
+    std::string_view body;  // uncompressed records; copied or compressed before commit() returns
+};
+
+// What goes into one transaction.
+struct Batch {
+    std::vector<Append> appends;                            // in order; seqs are given out in this order
+    Cursors cursors;                                        // new positions
+    model::Ledger ledger;                                   // delta
+    std::vector<std::pair<uint64_t, std::string>> configs;  // (seq of the config record, its text)
+    std::map<std::string, std::string> meta;                // small facts: subscriptions, last session number, ...
+    // Trim: intake and output blocks wholly below these positions are deleted (a bounded number a transaction).
+    std::map<model::Log, uint64_t> trim_below;
+
+    bool empty() const {
+        return appends.empty() && cursors.empty() && ledger.empty() && configs.empty() && meta.empty() &&
+               trim_below.empty();
+    }
+};
+
+struct Appended {
+    model::Log log;
+    uint64_t first_seq = 0;
+    uint32_t count = 0;
+};
+
+struct Block {
+    model::Log log = model::Log::intake;
+    uint64_t first_seq = 0;
+    uint32_t count = 0;
+    int64_t first_time_ns = 0, last_time_ns = 0;
+    std::string incarnation;  // 16 hex digits of the process run that wrote it
+    std::string body;         // uncompressed
+    uint64_t end_seq() const { return first_seq + count; }
+};
+
+struct Checkpoint {
+    uint64_t seq = 0;     // the engine's state after every intake record below this
+    std::string version;  // of the engine that wrote it
+    std::string state;
+};
+
+// Space and traffic, for status and metrics.
+struct Usage {
+    int64_t file_bytes = 0;    // database + WAL
+    int64_t used_bytes = 0;    // without free pages
+    int64_t body_bytes = 0;    // uncompressed record bytes appended by this process
+    int64_t stored_bytes = 0;  // the same, compressed
+    uint64_t commits = 0;
+};
+
+class Reader;
+
+class Store {
+  public:
+    // Opens or creates. A file that SQLite cannot use is renamed to <path>.damaged-<time> and a fresh one is made;
+    // report() says so. A file of a newer format is left untouched: error kNewer.
+    static base::Result<std::unique_ptr<Store>> open(const Options& options);
+    virtual ~Store() = default;
+
+    // One transaction. On success returns what was appended, in order. On an error nothing is assumed: the caller
+    // calls reopen() and finds out by next_seq() whether the transaction is there (an fsync error is an unknown state).
+    virtual base::Result<std::vector<Appended>> commit(const Batch& batch) = 0;
+    virtual base::Result<> reopen() = 0;
+
+    virtual base::Result<> save_checkpoint(const Checkpoint& checkpoint) = 0;  // own transaction
+
+    virtual uint64_t next_seq(model::Log log) const = 0;   // first seq is 1
+    virtual uint64_t first_seq(model::Log log) const = 0;  // of the oldest record kept; = next_seq when empty
+    virtual const std::string& incarnation() const = 0;    // of this run, random at open()
+    virtual std::string report() const = 0;                // what open() had to do, for the log; "" = nothing
+    virtual Usage usage() const = 0;
+
+    virtual base::Result<std::unique_ptr<Reader>> reader() const = 0;
+};
+
+// Reads committed data. Own connection, own thread; never blocks the writer (WAL).
+class Reader {
+  public:
+    static base::Result<std::unique_ptr<Reader>> open(const std::string& path);  // an existing store, e.g. for replay
+    virtual ~Reader() = default;
+
+    // The block that holds seq, or the next one above it (a gap), or nothing at the end of the log. A block whose CRC
+    // does not fit is an error kFormat naming its range; skip_block() gives the seq behind it.
+    virtual base::Result<std::optional<Block>> block_at(model::Log log, uint64_t seq) = 0;
+    virtual base::Result<uint64_t> seq_behind(model::Log log, uint64_t seq) = 0;
+    // The blocks that hold the newest `records` records, oldest first.
+    virtual base::Result<std::vector<Block>> newest(model::Log log, uint64_t records) = 0;
+
+    virtual base::Result<Cursors> cursors() = 0;
+    virtual base::Result<std::optional<Checkpoint>> checkpoint() = 0;  // the newest whose CRC fits
+    virtual base::Result<model::Ledger> ledger() = 0;
+    virtual base::Result<std::map<std::string, std::string>> meta() = 0;
+    // The configuration in force for the record at seq: (seq of the config record, text), newest at or below seq.
+    virtual base::Result<std::optional<std::pair<uint64_t, std::string>>> config_at(uint64_t seq) = 0;
+    virtual base::Result<uint64_t> next_seq(model::Log log) = 0;
+};
+
+}  // namespace tributary::store
