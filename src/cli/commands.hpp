@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function per command: declares its options on the application and what it runs. Exit codes: 0 ok, 1 failed,
+// 2 usage or configuration text, 3 store of a newer version. No logic lives here.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace tributary::cli {
+
+inline constexpr const char* kDefaultConfig = "/etc/tributary/tributary.toml";
+
+void add_run(CLI::App& app, int& exit_code);
+void add_check(CLI::App& app, int& exit_code);
+void add_status(CLI::App& app, int& exit_code);
+void add_version(CLI::App& app, int& exit_code);
+void add_list(CLI::App& app, int& exit_code);
+void add_replay(CLI::App& app, int& exit_code);
+void add_simulate(CLI::App& app, int& exit_code);
+void add_bench(CLI::App& app, int& exit_code);
+
+}  // namespace tributary::cli

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The interface of anomaly detectors. A detector is immutable after it was made; the state of a series lives in bytes
+// the engine owns (trivially copyable, at most 512, all zero = fresh), so a checkpoint is a copy of them.
+// One file per detector, with its options; one row in registry.cpp. Floats: + - * / sqrt and base/math only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "config/load.hpp"
+#include "model/option.hpp"
+#include "model/output.hpp"
+
+namespace tributary::detect {
+
+struct Finding {
+    double score = 0;                // 0..1, alarm at 0.5; the configured limit maps to 0.5
+    std::string_view kind;           // static text: "high", "low", "deviation", ...; "" when nothing is wrong
+    std::optional<double> expected;  // what the detector thought normal
+};
+
+class Detector {
+  public:
+    virtual ~Detector() = default;
+    virtual size_t state_bytes() const = 0;
+    // In event-time order of arrival as the engine sees it (not sorted). value is finite.
+    virtual Finding update(std::byte* state, int64_t event_ns, double value) const = 0;
+};
+
+// Options every detector has besides its own: severity, hold_off (see registry.cpp).
+struct Common {
+    model::Severity severity = model::Severity::warning;
+    int64_t hold_off_ns =
+        0;  // after an event was closed none of the same series and detector opens for so long (event time)
+};
+
+struct DetectorType {
+    std::string_view name;
+    std::string_view summary;                    // one line for `list` and docs/detectors.md
+    std::span<const model::OptionSpec> options;  // its own
+    std::unique_ptr<Detector> (*make)(const model::OptionMap& options);
+    // What a declaration cannot say ("low must be below high"); may be null. Called when the declared checks passed.
+    void (*check)(const model::OptionMap& options, std::vector<std::string>& problems);
+};
+
+std::span<const DetectorType> registry();
+std::span<const model::OptionSpec> common_options();
+const DetectorType* find_type(std::string_view name);
+Common read_common(const model::OptionMap& options);
+// Type known (did you mean), options right; context names the stream for people.
+std::vector<config::Diagnostic> check(const config::DetectSettings& settings, std::string_view context);
+
+}  // namespace tributary::detect
