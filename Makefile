@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door for people; CMake does the work (see CMakePresets.json). Variables: DURATION, KAFKA, ROUNDS, ONLY, PYTEST_ARGS.
+DURATION ?= 60
+KAFKA ?= mock
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup build test test-nightly demo bench lint clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install missing Debian packages (root or sudo)
+	@scripts/setup.sh
+
+build: ## release build into build/release/bin
+	@scripts/setup.sh build
+	@scripts/build.sh release
+
+test: ## what CI runs: builds, unit tests, sanitizers, system tests with a real mosquitto and Kafka
+	@scripts/test.sh
+
+test-nightly: ## the long and the root-only tests, and the thread sanitizer
+	@scripts/test.sh nightly
+
+demo: ## simulated factory -> mosquitto -> gateway -> Kafka, live (DURATION=seconds, KAFKA=real)
+	@scripts/setup.sh build demo $(if $(filter real,$(KAFKA)),test)
+	@scripts/build.sh release tributary
+	@DURATION=$(DURATION) KAFKA=$(KAFKA) python3 demo/demo.py
+
+bench: ## cost per message against the floor, in one run (ROUNDS=3, ONLY=name)
+	@scripts/setup.sh build test bench
+	@scripts/build.sh release tributary
+	@scripts/kafka.sh install
+	@/usr/bin/python3 tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
+
+lint: ## clang-format (check only) and clang-tidy
+	@scripts/setup.sh build lint
+	@scripts/lint.sh
+
+clean: ## remove everything that was built
+	rm -rf build

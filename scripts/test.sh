@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What CI runs, stage by stage; stops at the first that fails. test.sh [nightly]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+started=$SECONDS
+
+stage() { # stage NAME COMMAND...: runs it and says how it went in one line
+    local name=$1 from=$SECONDS
+    shift
+    echo "== $name"
+    if "$@"; then
+        echo "== $name: ok, $((SECONDS - from)) s"
+    else
+        echo "== $name: FAILED after $((SECONDS - from)) s"
+        exit 1
+    fi
+}
+unit() { ctest --test-dir "build/$1" --output-on-failure -j "$(nproc)" </dev/null; }
+system_tests() {
+    # The system's Python has the packages of setup.sh, whatever python3 means elsewhere in PATH.
+    TRIBUTARY_BIN=${TRIBUTARY_BIN:-$PWD/build/release/bin/tributary} \
+        /usr/bin/python3 -m pytest tests/system -p no:cacheprovider -ra --durations=8 -m "$1" ${PYTEST_ARGS:-} </dev/null
+}
+
+stage setup scripts/setup.sh
+if [ "${1:-}" = nightly ]; then
+    stage "release build" scripts/build.sh release
+    stage "Kafka jars" scripts/kafka.sh install
+    stage "thread sanitizer build" scripts/build.sh tsan
+    stage "thread sanitizer unit tests" unit tsan
+    stage "nightly system tests" system_tests nightly
+else
+    stage "release build" scripts/build.sh release
+    stage "unit tests" unit release
+    stage "sanitizer build" scripts/build.sh asan-ubsan
+    stage "sanitizer unit tests" unit asan-ubsan
+    stage "Kafka jars" scripts/kafka.sh install
+    stage "system tests" system_tests "not nightly"
+fi
+echo "== all stages passed in $((SECONDS - started)) s"

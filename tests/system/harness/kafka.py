@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Apache Kafka broker, and a reader that shares no code with the gateway."""
+import dataclasses
+import pathlib
+import subprocess
+import time
+
+import confluent_kafka
+from confluent_kafka.admin import AdminClient
+
+from .process import Child, free_port, wait_until
+
+SCRIPT = pathlib.Path(__file__).resolve().parents[3] / "scripts/kafka.sh"
+
+
+@dataclasses.dataclass
+class Record:
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    headers: dict
+    timestamp: int
+
+    @property
+    def id(self):
+        return self.headers.get("tb-id", "")
+
+
+class Kafka(Child):
+    """Killed and started again it has the same port and data."""
+
+    def __init__(self, folder):
+        subprocess.run([SCRIPT, "install"], check=True, timeout=600, stdin=subprocess.DEVNULL)
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port(2)
+        self.brokers = f"127.0.0.1:{self.port}"
+        super().__init__([SCRIPT, "run", self.folder, self.port], self.folder / "kafka.log")
+
+    def start(self):
+        super().start()
+        try:
+            wait_until(lambda: self.ready() or not self.alive(), 90, "answering Kafka", every=0.2)
+            assert self.alive(), "Kafka ended at once:\n" + self.tail() + (self.folder / "stdout.log").read_text()[-2000:]
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def ready(self):
+        try:
+            return bool(AdminClient({"bootstrap.servers": self.brokers, "log_level": 2}).list_topics(timeout=2).brokers)
+        except confluent_kafka.KafkaException:
+            return False
+
+    def read(self, *topics, timeout=60):
+        """All records of the topics, by partition and offset. A topic that does not exist has none."""
+        consumer = confluent_kafka.Consumer({"bootstrap.servers": self.brokers, "group.id": "reader", "log_level": 2,
+                                             "enable.auto.commit": False, "auto.offset.reset": "earliest",
+                                             "enable.partition.eof": True, "fetch.wait.max.ms": 50})
+        try:
+            known = consumer.list_topics(timeout=timeout).topics
+            parts = [confluent_kafka.TopicPartition(topic, number, 0)
+                     for topic in topics if topic in known for number in known[topic].partitions]
+            if not parts:
+                return []
+            consumer.assign(parts)
+            return self._read_to_end(consumer, len(parts), timeout)
+        finally:
+            consumer.close()
+
+    @staticmethod
+    def _read_to_end(consumer, parts, timeout):
+        records, ended = [], set()
+        end = time.monotonic() + timeout
+        while len(ended) < parts:
+            batch = consumer.consume(2000, timeout=0.1)
+            if batch:
+                end = time.monotonic() + timeout
+            elif time.monotonic() > end:
+                raise TimeoutError(f"reading Kafka: nothing for {timeout} s")
+            for message in batch:
+                error = message.error()
+                if error and error.code() == confluent_kafka.KafkaError._PARTITION_EOF:
+                    ended.add((message.topic(), message.partition()))
+                elif error:
+                    raise confluent_kafka.KafkaException(error)
+                else:
+                    headers = {name: value.decode() for name, value in message.headers() or []}
+                    records.append(Record(message.topic(), message.partition(), message.offset(),
+                                          (message.key() or b"").decode(), message.value() or b"", headers,
+                                          message.timestamp()[1]))
+        records.sort(key=lambda record: (record.topic, record.partition, record.offset))
+        return records
