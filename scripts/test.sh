@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What CI runs, stage by stage; stops at the first that fails. test.sh [nightly]
+# What CI runs, stage by stage; stops at the first that fails. The system tests come last, so the last line is pytest's.
+#   test.sh [nightly]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-started=$SECONDS
 
 stage() { # stage NAME COMMAND...: runs it and says how it went in one line
     local name=$1 from=$SECONDS
@@ -29,13 +29,13 @@ if [ "${1:-}" = nightly ]; then
     stage "Kafka jars" scripts/kafka.sh install
     stage "thread sanitizer build" scripts/build.sh tsan
     stage "thread sanitizer unit tests" unit tsan
-    stage "nightly system tests" system_tests nightly
+    system_tests nightly
 else
     stage "release build" scripts/build.sh release
     stage "unit tests" unit release
     stage "sanitizer build" scripts/build.sh asan-ubsan
     stage "sanitizer unit tests" unit asan-ubsan
     stage "Kafka jars" scripts/kafka.sh install
-    stage "system tests" system_tests "not nightly"
+    echo "== $SECONDS s so far; system tests"
+    system_tests "not nightly"
 fi
-echo "== all stages passed in $((SECONDS - started)) s"

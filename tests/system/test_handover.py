@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promise P1: what the broker was told is safe arrives in Kafka, whatever is killed or cut in between."""
+import threading
+import time
+
+import pytest
+
+from harness.numbered import Account, numbered
+from harness.proxy import Proxy
+from harness.publisher import publish_all
+
+MESSAGES = 40_000
+RATE = 2500
+VERSIONS = {"mqtt5": "version = 5", "mqtt311": 'version = "3.1.1"'}
+
+
+class Background(threading.Thread):
+    """A function in the background whose failure shows at join."""
+
+    def __init__(self, function, *arguments, **options):
+        super().__init__(daemon=True)
+        self.call = lambda: function(*arguments, **options)
+        self.error = None
+        self.start()
+
+    def run(self):
+        try:
+            self.call()
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            self.error = error
+
+    def finish(self, timeout):
+        self.join(timeout)
+        assert not self.is_alive(), "the publisher did not end"
+        if self.error:
+            raise self.error
+
+
+def settle(gateway, kafka, topic, count, figure, name):
+    """Drains, balances the books and counts in Kafka. Loss is a failure; the rest is for the test to judge."""
+    gateway.wait_drained(count, timeout=90)
+    account = Account(kafka.read(topic), count)
+    figure(f"{name}.lost", len(account.lost))
+    figure(f"{name}.messages_with_two_ids", account.two_ids)
+    figure(f"{name}.same_id_again", account.repeated)
+    assert account.lost == []
+    assert account.strange == []
+    assert account.nameless == 0
+    return account
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_killed_15_times(version, mosquitto, make_gateway, kafka, prefix, figure, seeded):
+    gateway = make_gateway(mqtt_port=mosquitto.port, mqtt=VERSIONS[version])
+    gateway.start()
+    mosquitto.wait_subscribed()
+    load = Background(publish_all, mosquitto.port, numbered(MESSAGES), rate=RATE)
+    for _ in range(15):
+        time.sleep(seeded.uniform(0.1, 1.6))
+        gateway.kill9()
+        gateway.start(wait=False)
+    load.finish(120)
+    settle(gateway, kafka, f"{prefix}.readings", MESSAGES, figure, f"handover.kill9.{version}")
+
+
+def test_connection_cut_10_times(mosquitto, make_gateway, kafka, prefix, figure, seeded, children):
+    proxy = Proxy(mosquitto.port)
+    children.append(proxy)
+    gateway = make_gateway(mqtt_port=proxy.port)
+    gateway.start()
+    mosquitto.wait_subscribed()
+    load = Background(publish_all, mosquitto.port, numbered(MESSAGES), rate=RATE)
+    cut = 0
+    while cut < 10 and load.is_alive():
+        time.sleep(seeded.uniform(0.3, 1.5))
+        cut += proxy.cut()
+    load.finish(120)
+    figure("handover.cut.connections_cut", cut)
+    account = settle(gateway, kafka, f"{prefix}.readings", MESSAGES, figure, "handover.cut")
+    assert account.reordered == 0
+    assert account.repeated == 0  # nothing on the way to Kafka was disturbed
+
+
+def test_kafka_down_for_30_seconds(mosquitto, make_gateway, kafka, prefix, figure):
+    gateway = make_gateway(mqtt_port=mosquitto.port)
+    gateway.start()
+    mosquitto.wait_subscribed()
+    load = Background(publish_all, mosquitto.port, numbered(MESSAGES), rate=1000)
+    time.sleep(5)
+    try:
+        kafka.kill9()
+        time.sleep(15)
+        status = gateway.status()
+        assert not component(status, "kafka"), status
+        time.sleep(15)
+    finally:
+        kafka.start()
+    load.finish(120)
+    account = settle(gateway, kafka, f"{prefix}.readings", MESSAGES, figure, "handover.kafka_down")
+    figure("handover.kafka_down.reordered", account.reordered)
+    assert account.reordered == 0
+    assert account.two_ids == 0
+    assert component(gateway.status(), "kafka")
+
+
+def component(status, name):
+    """Whether status says that part is well."""
+    return not any(entry.get("component") == name for entry in status["degraded"])
