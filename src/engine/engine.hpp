@@ -27,6 +27,8 @@ class Sink {
   public:
     virtual ~Sink() = default;
     virtual void emit(model::Output&& output) = 0;
+    // What a detector said to one reading; alarm = an event is open. For judging detectors (replay --scores).
+    virtual void score(std::string_view /*series*/, int64_t /*event_ns*/, double /*score*/, bool /*alarm*/) {}
 };
 
 struct Stats {  // since construction; for status
@@ -41,7 +43,12 @@ class Engine {
 
     // In order of seq. Config records reconfigure: streams whose text is unchanged keep their state, others are flushed
     // (windows and events closed) and begin anew. Ledger deltas are added to `ledger`.
+    // Appended counts of the logs are not the engine's: who commits the outputs counts them.
     virtual void process(const model::IntakeRecord& record, Sink& sink, model::Ledger& ledger) = 0;
+    // The message at seq, not processed yet, is poison: process() will put it in the dead log undecoded. A `skip`
+    // record stands behind the message it names, so recovery reads ahead and says so here; process() takes it as time
+    // only.
+    virtual void skip(uint64_t seq) = 0;
     // End of input: closes all windows and events (replay; not at a clean stop of the gateway).
     virtual void flush(Sink& sink, model::Ledger& ledger) = 0;
     // Arrival time at which an idle series closes its window if nothing else comes; kNever = none. A block or a
@@ -75,6 +82,8 @@ class Projection {
     // Readings of the message in that stream; false: it cannot be decoded there (the engine puts it in the dead log).
     virtual bool readings(const model::Message& message, int64_t arrival_ns, uint32_t stream,
                           std::vector<Projected>& out) = 0;
+    // The clock state in force from here on (`clock` records; synced at first): it decides about stamps and marks.
+    virtual void set_clock(model::ClockState state) = 0;
 };
 std::unique_ptr<Projection> make_projection(std::shared_ptr<const config::Settings> settings);
 

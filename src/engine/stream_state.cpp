@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/stream_state.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/hash.hpp"
+#include "base/log.hpp"
+#include "codec/codec.hpp"
+#include "model/topic_filter.hpp"
+
+namespace tributary::engine {
+namespace {
+
+std::string event_id(std::string_view gateway, std::string_view series, std::string_view detector, int64_t start_ns) {
+    return base::sha256_hex(base::format("{}\n{}\n{}\n{}", gateway, series, detector, start_ns)).substr(0, 16);
+}
+
+}  // namespace
+
+bool muted(const std::vector<Mute>& mutes, std::string_view series, int64_t now_ns) {
+    return std::any_of(mutes.begin(), mutes.end(), [&](const Mute& mute) {
+        return mute.until_ns > now_ns && model::topic_matches(mute.filter, series);
+    });
+}
+
+StreamState::StreamState(const config::StreamSettings& settings) : settings_(&settings), windows_(settings.windows) {
+    for (const auto& wanted : settings.detectors) {
+        const detect::DetectorType* type = detect::find_type(wanted.type);
+        TRB_ASSERT(type != nullptr);  // validate() refused it
+        Stage stage{type->make(wanted.options), detect::read_common(wanted.options), stride_};
+        constexpr size_t kAlign = alignof(std::max_align_t);
+        stride_ += (stage.detector->state_bytes() + kAlign - 1) / kAlign * kAlign;
+        stages_.push_back(std::move(stage));
+    }
+}
+
+model::Origin StreamState::origin(model::SeriesId series) const {
+    return {series_.name(series), settings_->name, settings_->unit, settings_->labels};
+}
+
+Use StreamState::add(std::string_view name, const model::Reading& reading, const Context& context) {
+    if (!consumes() || reading.value.kind == model::ValueKind::text) return Use::none;
+    const model::SeriesId series = series_.intern(name);
+    if (!windows_.empty()) {
+        late_.clear();
+        const uint32_t taken =
+            windows_.add(series, reading.event_ns, reading.value.number, reading.mark, context.now_ns, closed_, late_);
+        if (!closed_.empty()) emit_closed(context);
+        if (!late_.empty()) emit_late(series, reading, context);
+        if (taken == 0) return Use::late;
+    }
+    if (!stages_.empty()) detect(series, reading, context);
+    return Use::used;
+}
+
+void StreamState::emit_closed(const Context& context) {
+    if (settings_->forwards(config::kForwardWindows)) {
+        for (const stream::Closed& closed : closed_) {
+            model::Window window;
+            window.origin = origin(closed.series);
+            window.window = settings_->windows[closed.window].name;
+            window.start_ns = closed.aggregate.start_ns;
+            window.end_ns = window.start_ns + windows_.size_ns(closed.window);
+            closed.aggregate.fill(window);
+            context.sink.emit(std::move(window));
+            context.stats.windows++;
+        }
+    }
+    closed_.clear();
+}
+
+void StreamState::emit_late(model::SeriesId series, const model::Reading& reading, const Context& context) {
+    for (const stream::Late& missed : late_) {
+        model::LateReading late;
+        late.origin = origin(series);
+        late.event_ns = reading.event_ns;
+        late.kind = reading.value.kind;
+        late.number = reading.value.number;
+        late.window = settings_->windows[missed.window].name;
+        late.window_end_ns = missed.end_ns;
+        late.seq = context.seq;
+        late.mark = reading.mark;
+        context.sink.emit(std::move(late));
+        context.stats.late++;
+    }
+}
+
+void StreamState::detect(model::SeriesId series, const model::Reading& reading, const Context& context) {
+    if (newest_ns_.size() <= series) {
+        newest_ns_.resize(series + 1, INT64_MIN);
+        bytes_.resize(newest_ns_.size() * stride_);
+        events_.resize(newest_ns_.size() * stages_.size());
+    }
+    newest_ns_[series] = std::max(newest_ns_[series], reading.event_ns);
+    for (size_t i = 0; i < stages_.size(); i++) {
+        const Stage& stage = stages_[i];
+        std::byte* const state = bytes_.data() + series * stride_ + stage.offset;
+        const auto finding = stage.detector->update(state, reading.event_ns, reading.value.number);
+        auto& event = events_[series * stages_.size() + i];
+        bool held_off = false;
+        const auto transition =
+            detect::step(event.life, stage.common, finding, reading.event_ns, reading.value.number, held_off);
+        if (held_off) context.stats.suppressed_events++;
+        if (transition) emit_event(series, i, *transition, reading.mark, context);
+        context.sink.score(series_.name(series), reading.event_ns, finding.score, event.life.open != 0);
+    }
+}
+
+void StreamState::emit_event(model::SeriesId series, size_t stage, const detect::Transition& transition,
+                             model::TimeMark mark, const Context& context) {
+    auto& state = events_[series * stages_.size() + stage];
+    const std::string& name = series_.name(series);
+    if (transition.state == model::EventState::open) {
+        state.announced = !muted(context.mutes, name, context.now_ns);
+        state.mark = mark;
+        if (!state.announced) context.stats.suppressed_events++;
+    }
+    if (!state.announced || !settings_->forwards(config::kForwardEvents)) return;
+    const auto& wanted = settings_->detectors[stage];
+    model::Event event;
+    event.origin = origin(series);
+    event.event_id = event_id(context.gateway, name, wanted.name, transition.start_ns);
+    event.detector = wanted.name;
+    event.kind = transition.kind;
+    event.state = transition.state;
+    event.start_ns = transition.start_ns;
+    event.end_ns = transition.end_ns;
+    event.score = transition.score;
+    event.value = transition.value;
+    event.expected = transition.expected;
+    event.severity = stages_[stage].common.severity;
+    event.mark = std::max(state.mark, mark);
+    context.sink.emit(std::move(event));
+    context.stats.events++;
+}
+
+void StreamState::close_idle(const Context& context) {
+    windows_.close_idle(context.now_ns, closed_);
+    emit_closed(context);
+}
+
+void StreamState::flush(const Context& context) {
+    windows_.flush(closed_);
+    emit_closed(context);
+    for (size_t i = 0; i < events_.size(); i++) {
+        const auto series = static_cast<model::SeriesId>(i / stages_.size());
+        const auto transition = detect::close(events_[i].life, newest_ns_[series]);
+        if (transition) emit_event(series, i % stages_.size(), *transition, events_[i].mark, context);
+    }
+}
+
+void StreamState::restart(const Context& context) {
+    flush(context);
+    windows_.restart();
+    std::fill(events_.begin(), events_.end(), EventState{});
+    std::fill(newest_ns_.begin(), newest_ns_.end(), INT64_MIN);
+}
+
+void StreamState::count(Stats& stats) const {
+    stats.series += series_.size();
+    stats.open_windows += windows_.open();
+    stats.open_events += static_cast<size_t>(
+        std::count_if(events_.begin(), events_.end(), [](const EventState& event) { return event.life.open != 0; }));
+}
+
+void StreamState::save(std::string& out) const {
+    base::put_varint(out, series_.size());
+    for (model::SeriesId id = 0; id < series_.size(); id++) base::put_text(out, series_.name(id));
+    windows_.save(out);
+    base::put_varint(out, newest_ns_.size());
+    for (const int64_t newest : newest_ns_) base::put_signed(out, newest);
+    out.append(reinterpret_cast<const char*>(bytes_.data()), bytes_.size());
+    for (const EventState& event : events_) {
+        const detect::LifecycleState& life = event.life;
+        base::put_signed(out, life.start_ns);
+        base::put_signed(out, life.quiet_until_ns);
+        for (const double x : {life.peak_score, life.peak_value, life.expected}) base::put_double(out, x);
+        base::put_text(out, {life.kind, std::min<size_t>(life.kind_length, sizeof life.kind)});
+        for (const uint8_t byte : {life.open, life.has_expected, life.seen_hold_off, uint8_t{event.announced},
+                                   static_cast<uint8_t>(event.mark)})
+            out.push_back(static_cast<char>(byte));
+    }
+}
+
+bool StreamState::load(base::ByteReader& in) {
+    const uint64_t names = in.varint();
+    for (uint64_t i = 0; i < names && in.ok(); i++)
+        if (series_.intern(in.text()) != i) return false;
+    if (!in.ok() || !windows_.load(in)) return false;
+    const uint64_t rows = in.varint();
+    if (rows > series_.size() || (stages_.empty() && rows != 0) || rows * stride_ > in.left()) return false;
+    for (uint64_t i = 0; i < rows; i++) newest_ns_.push_back(in.signed_varint());
+    const auto bytes = in.take(rows * stride_);
+    if (!in.ok()) return false;
+    bytes_.resize(bytes.size());
+    std::memcpy(bytes_.data(), bytes.data(), bytes.size());
+    events_.resize(rows * stages_.size());
+    for (EventState& event : events_) {
+        detect::LifecycleState& life = event.life;
+        life.start_ns = in.signed_varint();
+        life.quiet_until_ns = in.signed_varint();
+        for (double* x : {&life.peak_score, &life.peak_value, &life.expected}) *x = in.number();
+        const auto kind = in.text();
+        if (kind.size() > sizeof life.kind) return false;
+        life.kind_length = static_cast<uint32_t>(kind.size());
+        std::copy(kind.begin(), kind.end(), life.kind);
+        life.open = in.byte(), life.has_expected = in.byte(), life.seen_hold_off = in.byte();
+        event.announced = in.byte() != 0;
+        event.mark = static_cast<model::TimeMark>(std::min<uint8_t>(in.byte(), 3));
+    }
+    return in.ok();
+}
+
+}  // namespace tributary::engine

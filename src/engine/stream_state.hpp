@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything the engine keeps per configured stream: its series, their windows, the detectors and the state of their
+// events. Owned by the engine (one thread). Turns readings into output records; which of them are wanted is decided
+// here (forward), which message has which fate is not.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "detect/detector.hpp"
+#include "detect/lifecycle.hpp"
+#include "engine/engine.hpp"
+#include "model/series_table.hpp"
+#include "stream/window_stage.hpp"
+
+namespace tributary::engine {
+
+struct Mute {
+    std::string filter;
+    int64_t until_ns = 0;  // arrival time
+};
+
+// What the outputs of a record need to know besides the stream.
+struct Context {
+    Sink& sink;
+    Stats& stats;
+    const std::string& gateway;
+    const std::vector<Mute>& mutes;
+    int64_t now_ns = 0;  // arrival
+    uint64_t seq = 0;
+};
+
+enum class Use : uint8_t { none, late, used };
+
+class StreamState {
+  public:
+    explicit StreamState(const config::StreamSettings& settings);
+
+    const config::StreamSettings& settings() const { return *settings_; }
+    void rebind(const config::StreamSettings& settings) { settings_ = &settings; }  // of equal text
+    bool consumes() const { return !windows_.empty() || !stages_.empty(); }
+
+    Use add(std::string_view series, const model::Reading& reading, const Context& context);
+    void close_idle(const Context& context);
+    void flush(const Context& context);    // closes all windows and events
+    void restart(const Context& context);  // a new time epoch: flush, and no memory of times; detectors keep theirs
+
+    int64_t bound_ns() const { return windows_.bound_ns(); }
+    int64_t next_deadline_ns() const { return windows_.next_deadline_ns(); }
+    void count(Stats& stats) const;
+
+    void save(std::string& out) const;
+    bool load(base::ByteReader& in);
+
+  private:
+    struct Stage {
+        std::unique_ptr<detect::Detector> detector;
+        detect::Common common;
+        size_t offset = 0;  // of its bytes within a series
+    };
+    // Of one series and detector.
+    struct EventState {
+        detect::LifecycleState life;
+        bool announced = false;                          // its opening was put out, so its end will be
+        model::TimeMark mark = model::TimeMark::device;  // of the reading that opened it
+    };
+
+    model::Origin origin(model::SeriesId series) const;
+    void emit_closed(const Context& context);
+    void emit_late(model::SeriesId series, const model::Reading& reading, const Context& context);
+    void detect(model::SeriesId series, const model::Reading& reading, const Context& context);
+    void emit_event(model::SeriesId series, size_t stage, const detect::Transition& transition, model::TimeMark mark,
+                    const Context& context);
+
+    const config::StreamSettings* settings_;
+    model::SeriesTable series_;
+    stream::WindowStage windows_;
+    std::vector<Stage> stages_;
+    size_t stride_ = 0;                   // detector bytes per series
+    std::vector<std::byte> bytes_;        // series * stride_
+    std::vector<EventState> events_;      // series * stages
+    std::vector<int64_t> newest_ns_;      // event time by series; only with detectors
+    std::vector<stream::Closed> closed_;  // reused
+    std::vector<stream::Late> late_;
+};
+
+bool muted(const std::vector<Mute>& mutes, std::string_view series, int64_t now_ns);
+
+}  // namespace tributary::engine

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "codec/codec.hpp"
+#include "detect/detector.hpp"
+#include "engine/engine.hpp"
+
+namespace tributary::engine {
+namespace {
+
+constexpr int64_t kMostWindowNs = 366 * 24 * 3600 * base::kNsPerSecond;
+
+class Validation {
+  public:
+    std::vector<config::Diagnostic> run(const config::Settings& settings) {
+        std::set<std::string> names;
+        for (const auto& stream : settings.streams) {
+            context_ = base::format("stream \"{}\"", stream.name);
+            if (!names.insert(stream.name).second)
+                add("TRB-ENGINE-003", stream.position, "there are two streams of this name", "give each its own name");
+            check_format(stream);
+            check_windows(stream);
+            check_detectors(stream);
+        }
+        return std::move(found_);
+    }
+
+  private:
+    void add(const char* code, const model::SourcePosition& at, std::string_view what, std::string hint) {
+        found_.push_back({config::Diagnostic::Level::error, code, at.file, at.line, at.column, 1,
+                          base::format("{}: {}", context_, what), std::move(hint)});
+    }
+
+    void check_format(const config::StreamSettings& stream) {
+        if (codec::find_format(stream.format) == nullptr) {
+            std::vector<std::string_view> known;
+            for (const auto& format : codec::registry()) known.push_back(format.name);
+            const std::string near = base::nearest(stream.format, known);
+            add("TRB-ENGINE-004", stream.position, base::format("there is no format \"{}\"", stream.format),
+                near.empty() ? "auto, json or scalar" : base::format("did you mean \"{}\"?", near));
+        }
+        if (stream.format == "scalar" && (stream.values.size() != 1 || !stream.time_pointer.empty()))
+            add("TRB-ENGINE-005", stream.position, "a scalar is one value without a time",
+                "use format = \"json\" for several values or a time in the payload");
+        for (const auto& value : stream.values)
+            if (!codec::valid_pointer(value.pointer)) bad_pointer(stream, value.pointer);
+        if (!codec::valid_pointer(stream.time_pointer)) bad_pointer(stream, stream.time_pointer);
+    }
+
+    void bad_pointer(const config::StreamSettings& stream, std::string_view pointer) {
+        add("TRB-ENGINE-006", stream.position, base::format("\"{}\" is not a JSON pointer", pointer),
+            "write it like \"/value\" or \"/data/0/temp\" (RFC 6901)");
+    }
+
+    void check_windows(const config::StreamSettings& stream) {
+        std::set<std::string> names;
+        for (const auto& window : stream.windows) {
+            if (window.type != "tumbling")
+                add("TRB-ENGINE-007", window.position, base::format("there is no window type \"{}\"", window.type),
+                    "tumbling");
+            if (window.size_ns <= 0 || window.size_ns > kMostWindowNs || window.lateness_ns < 0 ||
+                window.lateness_ns > kMostWindowNs || window.idle_ns <= 0 || window.idle_ns > kMostWindowNs)
+                add("TRB-ENGINE-008", window.position, "size, lateness or idle is out of range",
+                    "size and idle: above 0; all three: at most 366 days");
+            if (!names.insert(window.name).second)
+                add("TRB-ENGINE-003", window.position, base::format("there are two windows \"{}\"", window.name),
+                    "give each its own name");
+        }
+    }
+
+    void check_detectors(const config::StreamSettings& stream) {
+        std::set<std::string> names;
+        for (const auto& detector : stream.detectors) {
+            auto problems = detect::check(detector, context_);
+            std::move(problems.begin(), problems.end(), std::back_inserter(found_));
+            if (!names.insert(detector.name).second)
+                add("TRB-ENGINE-003", detector.position, base::format("there are two detectors \"{}\"", detector.name),
+                    "give each its own name");
+        }
+    }
+
+    std::string context_;
+    std::vector<config::Diagnostic> found_;
+};
+
+}  // namespace
+
+std::vector<config::Diagnostic> validate(const config::Settings& settings) { return Validation().run(settings); }
+
+}  // namespace tributary::engine
