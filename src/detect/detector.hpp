@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -54,5 +55,7 @@ const DetectorType* find_type(std::string_view name);
 Common read_common(const model::OptionMap& options);
 // Type known (did you mean), options right; context names the stream for people.
 std::vector<config::Diagnostic> check(const config::DetectSettings& settings, std::string_view context);
+// One row per option, for `list detectors --markdown` and docs/detectors.md.
+std::string markdown_table();
 
 }  // namespace tributary::detect

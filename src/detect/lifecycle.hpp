@@ -16,7 +16,7 @@ struct LifecycleState {
     double peak_score = 0, peak_value = 0, expected = 0;
     uint32_t kind_length = 0;
     char kind[20] = {};  // of the finding that opened it
-    uint8_t open = 0, has_expected = 0, seen_hold_off = 0, padding = 0;
+    uint8_t open = 0, has_expected = 0, seen_hold_off = 0, has_quiet = 0;
 };
 
 struct Transition {
@@ -29,7 +29,8 @@ struct Transition {
     std::optional<double> expected;
 };
 
-// `held_off` is set when an event would have opened but for the hold-off (counted, never silent).
+// `held_off` is set when an event would have opened but for the hold-off (counted, never silent): once per run of
+// readings above the limit.
 std::optional<Transition> step(LifecycleState& state, const Common& common, const Finding& finding, int64_t event_ns,
                                double value, bool& held_off);
 // End of input or the stream's removal: closes what is open at event_ns.
