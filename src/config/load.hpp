@@ -35,6 +35,7 @@ Loaded load_text(std::string_view text, const std::string& file_name);  // no dr
 // Gateway id and streams as TOML: what a `config` record carries. parse_engine_text() reads it back; both give Settings
 // whose engine part is equal. Contains no secret.
 std::string engine_text(const Settings& settings);
+std::string stream_text(const StreamSettings& stream);  // one stream of it: what StreamSettings::text has to be
 Loaded parse_engine_text(std::string_view text);
 
 // Checks a stage's options against its declaration: unknown names (did you mean), types, ranges, missing ones.
@@ -55,5 +56,8 @@ std::string text_option(const model::OptionMap& options, std::span<const model::
 // For people: file:line:column, the source line, a caret, the hint.
 std::string render(const Diagnostic& diagnostic);
 std::string render_json(std::span<const Diagnostic> diagnostics);  // a JSON array
+
+// All keys with type, default and meaning, as Markdown tables: `tributary list options`, docs/configuration.md.
+std::string markdown_reference();
 
 }  // namespace tributary::config

@@ -17,14 +17,19 @@ namespace tributary::config {
 struct GatewaySettings {
     std::string id;  // default: host name
     std::string log_level = "info";
+    std::string clock = "auto";    // auto (believe the kernel) | trusted (the host keeps it right)
     std::string control_socket;    // default: $RUNTIME_DIRECTORY/control.sock, else /run/tributary/control.sock
     int64_t max_memory_bytes = 0;  // reserved for board profiles; 0 = no opinion
+
+    bool operator==(const GatewaySettings&) const = default;
 };
 
 struct TlsSettings {
     std::string ca, cert, key;  // PEM files; cert and key for mutual TLS
     std::string key_password_file;
     bool verify = true;
+
+    bool operator==(const TlsSettings&) const = default;
 };
 
 struct MqttSettings {
@@ -41,6 +46,8 @@ struct MqttSettings {
     std::string status_topic;             // default: "tributary/<id>/status"; "" = no birth and will
     bool status_topic_off = false;
     TlsSettings tls;
+
+    bool operator==(const MqttSettings&) const = default;
 };
 
 struct KafkaSettings {
@@ -52,6 +59,8 @@ struct KafkaSettings {
     int replication = -1;                           // -1 = the broker's default
     std::map<std::string, std::string> properties;  // any librdkafka property; wins over our defaults
     bool mock = false;  // brokers = "mock": librdkafka's embedded mock cluster (demonstrations and tests)
+
+    bool operator==(const KafkaSettings&) const = default;
 };
 
 struct StoreSettings {
@@ -61,6 +70,8 @@ struct StoreSettings {
     int64_t history_ns = 3600 * base::kNsPerSecond;  // how long delivered intake stays for replay
     int block_messages = 1000;
     int64_t block_bytes = 256 << 10;
+
+    bool operator==(const StoreSettings&) const = default;
 };
 
 enum Forward : uint8_t {

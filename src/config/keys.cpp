@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/keys.hpp"
+
+#include <array>
+
+namespace tributary::config {
+namespace {
+
+using enum KeyKind;
+constexpr double kMinute = 60, kDay = 86400, kKiB = 1024, kMiB = 1048576, kGiB = 1073741824;
+constexpr double kAny = std::numeric_limits<double>::infinity();
+
+constexpr std::array kGateway{
+    Key<GatewaySettings>{{"id", text, "", "Name of this box in every record; default: the host name"},
+                         &GatewaySettings::id},
+    Key<GatewaySettings>{{"log_level", text, "info", "What goes to the log", 0, 0, "debug|info|warning|error"},
+                         &GatewaySettings::log_level},
+    Key<GatewaySettings>{{"control_socket", text, "",
+                          "Socket for `status`; default: `$RUNTIME_DIRECTORY/control.sock`, else "
+                          "`/run/tributary/control.sock`"},
+                         &GatewaySettings::control_socket}};
+
+constexpr std::array kMqtt{
+    Key<MqttSettings>{
+        {"url", texts, "mqtt://127.0.0.1:1883", "Broker, or several, tried in order; mqtt, mqtts (TLS), ws, wss"},
+        &MqttSettings::urls},
+    Key<MqttSettings>{{"client_id", text, "", "Stays the same for ever; default: `tributary-` + gateway id"},
+                      &MqttSettings::client_id},
+    Key<MqttSettings>{{"username", text, "", "User name at the broker"}, &MqttSettings::username},
+    Key<MqttSettings>{{"password", text, "", "Its password; better in `password_file`"}, &MqttSettings::password},
+    Key<MqttSettings>{{"password_file", text, "", "File whose first line is the password"},
+                      &MqttSettings::password_file},
+    Key<MqttSettings>{{"version", special, "5", "Version of MQTT; 3.1.1 in quotes", 0, 0, "5|3.1.1"}, {}},
+    Key<MqttSettings>{{"keepalive", duration, "30s", "A dead connection is noticed after 1.5 times this", 1, 65535},
+                      &MqttSettings::keepalive_ns},
+    Key<MqttSettings>{{"session_expiry", duration, "7d",
+                       "How long the broker keeps our messages while we are away (MQTT 5); longer than the longest "
+                       "planned stop",
+                       0, 49710 * kDay},
+                      &MqttSettings::session_expiry_ns},
+    Key<MqttSettings>{
+        {"receive_maximum", integer, "1000", "Unacknowledged messages we accept at once (MQTT 5)", 1, 65535},
+        &MqttSettings::receive_maximum},
+    Key<MqttSettings>{{"broker_window", integer, "20",
+                       "Unacknowledged messages a 3.1.1 broker sends (mosquitto: `max_inflight_messages`)", 1, 65535},
+                      &MqttSettings::broker_window},
+    Key<MqttSettings>{{"max_queue", size, "8MiB", "Bound on what is received and not yet on disk", 64 * kKiB, kGiB},
+                      &MqttSettings::max_queue_bytes},
+    Key<MqttSettings>{{"max_payload", size, "1MiB", "Larger messages go to the dead log", kKiB, 256 * kMiB},
+                      &MqttSettings::max_payload_bytes},
+    Key<MqttSettings>{
+        {"status_topic", special, "", "Topic of birth and last will, false = none; default: `tributary/<id>/status`", 0,
+         0, "", false, "text or false"},
+        {}},
+    Key<MqttSettings>{{"tls", table, "", "Files and checks of TLS, see `[mqtt.tls]`"}, {}}};
+
+constexpr std::array kTls{
+    Key<TlsSettings>{{"ca", text, "", "PEM file with the certificates to trust; default: the system's"},
+                     &TlsSettings::ca},
+    Key<TlsSettings>{{"cert", text, "", "PEM file with our certificate (mutual TLS)"}, &TlsSettings::cert},
+    Key<TlsSettings>{{"key", text, "", "PEM file with its private key"}, &TlsSettings::key},
+    Key<TlsSettings>{{"key_password_file", text, "", "File whose first line is the key's password"},
+                     &TlsSettings::key_password_file},
+    Key<TlsSettings>{{"verify", boolean, "true", "Check the broker's certificate and name"}, &TlsSettings::verify}};
+
+constexpr std::array kKafka{
+    Key<KafkaSettings>{{"brokers", special, "",
+                        "`host:port`, several as a list or divided by commas; `mock` = an embedded cluster for trials",
+                        0, 0, "", false, "text or list"},
+                       {}},
+    Key<KafkaSettings>{{"prefix", text, "tributary", "Topics are `<prefix>.readings`, `<prefix>.windows`, ..."},
+                       &KafkaSettings::prefix},
+    Key<KafkaSettings>{
+        {"delivery", text, "at-least-once", "Promise towards Kafka", 0, 0, "at-least-once|~exactly-once"},
+        &KafkaSettings::delivery},
+    Key<KafkaSettings>{{"catch_up", planned, "", "Live data before the backlog"}, {}},
+    Key<KafkaSettings>{{"create_topics", boolean, "true", "Make topics that are missing"},
+                       &KafkaSettings::create_topics},
+    Key<KafkaSettings>{{"partitions", integer, "6", "Of topics we make", 1, 10000}, &KafkaSettings::partitions},
+    Key<KafkaSettings>{{"replication", integer, "-1", "Of topics we make; -1 = the broker's default", -1, 100},
+                       &KafkaSettings::replication},
+    Key<KafkaSettings>{{"properties", table, "",
+                        "Any librdkafka property, in quotes: `\"linger.ms\" = \"100\"`; see `[kafka.properties]`"},
+                       {}}};
+
+constexpr std::array kStore{
+    Key<StoreSettings>{{"path", text, "/var/lib/tributary/store.db", "The one file everything is kept in"},
+                       &StoreSettings::path},
+    Key<StoreSettings>{{"max_size", size, "2GiB", "Bound of this file", 16 * kMiB, kAny},
+                       &StoreSettings::max_size_bytes},
+    Key<StoreSettings>{
+        {"gather", duration, "500ms",
+         "How long messages gather before one commit; longer spares flash, shorter acknowledges sooner", 0, kMinute},
+        &StoreSettings::gather_ns},
+    Key<StoreSettings>{{"history", duration, "1h", "How long delivered messages stay for `replay`", 0, 3650 * kDay},
+                       &StoreSettings::history_ns},
+    Key<StoreSettings>{{"block_messages", integer, "1000", "A commit holds at most so many messages", 1, 65535},
+                       &StoreSettings::block_messages},
+    Key<StoreSettings>{{"block_bytes", size, "256KiB", "... and so many bytes", 4 * kKiB, 16 * kMiB},
+                       &StoreSettings::block_bytes}};
+
+constexpr std::array kStream{
+    Key<StreamSettings>{{"name", text, "", "Letters, digits, `-`, `_`, `.`; unique", 0, 0, "", true},
+                        &StreamSettings::name},
+    Key<StreamSettings>{
+        {"topics", texts, "", "MQTT topic filters; a message goes to every stream that matches", 0, 0, "", true},
+        &StreamSettings::topics},
+    Key<StreamSettings>{{"series", text, "",
+                         "Template of the series' name, `{1}` = first topic level; default: the topic; several values: "
+                         "+ `/` + name"},
+                        &StreamSettings::series},
+    Key<StreamSettings>{{"labels", table, "", "Fixed texts that go with every record"}, {}},
+    Key<StreamSettings>{{"format", text, "auto", "How payloads are read", 0, 0, "auto|json|scalar"},
+                        &StreamSettings::format},
+    Key<StreamSettings>{{"value", text, "/value", "JSON pointer to the value"}, {}},
+    Key<StreamSettings>{{"values", table, "", "Several values of one message: name = JSON pointer"}, {}},
+    Key<StreamSettings>{{"time", text, "", "JSON pointer to the time; default: time of arrival"},
+                        &StreamSettings::time_pointer},
+    Key<StreamSettings>{{"time_unit", special, "ms", "Unit of a time that is a number", 0, 0, "s|ms|us|ns"}, {}},
+    Key<StreamSettings>{{"unit", text, "", "Unit of the value, after scaling"}, &StreamSettings::unit},
+    Key<StreamSettings>{{"scale", number, "1.0", "value = payload * scale + offset"}, &StreamSettings::scale},
+    Key<StreamSettings>{{"offset", number, "0.0", "See scale"}, &StreamSettings::offset},
+    Key<StreamSettings>{{"forward", special, "",
+                         "What goes to Kafka: none, windows, events, all, raw; default: windows and events with a "
+                         "window, else all and events",
+                         0, 0, "none|windows|events|~reduced|all|raw", false, "text or list"},
+                        {}},
+    Key<StreamSettings>{{"window", table, "", "Windows in event time, see `[[stream.window]]`", 0, 0, "", false,
+                         "table or list of tables"},
+                        {}},
+    Key<StreamSettings>{
+        {"detect", table, "", "Anomaly detectors, see `[[stream.detect]]`", 0, 0, "", false, "list of tables"}, {}},
+    Key<StreamSettings>{{"downsample", planned, "", "Thinning of the readings"}, {}},
+    Key<StreamSettings>{{"max_ahead", duration, "5min",
+                         "A time stamp further ahead of arrival is replaced by the time of arrival", 0, 31 * kDay},
+                        &StreamSettings::max_ahead_ns},
+    Key<StreamSettings>{
+        {"min_time", special, "2000-01-01T00:00:00Z", "So is a time stamp before this", 0, 0, "", false, "time"}, {}}};
+
+constexpr std::array kWindow{
+    Key<WindowSettings>{
+        {"size", duration, "", "Length; windows begin at multiples of it since 1970 UTC", 0.001, 31 * kDay, "", true},
+        &WindowSettings::size_ns},
+    Key<WindowSettings>{{"name", text, "", "Name in the records; default: the size as written"}, &WindowSettings::name},
+    Key<WindowSettings>{{"type", text, "tumbling", "Shape", 0, 0, "tumbling|~sliding|~hopping|~session|~calendar"},
+                        &WindowSettings::type},
+    Key<WindowSettings>{{"lateness", duration, "0s", "How much disorder in time stamps is waited for", 0, 7 * kDay},
+                        &WindowSettings::lateness_ns},
+    Key<WindowSettings>{{"slide", planned, "", "Sliding windows"}, {}},
+    Key<WindowSettings>{{"gap", planned, "", "Session windows"}, {}},
+    Key<WindowSettings>{{"revise", planned, "", "Revisions for late data"}, {}},
+    Key<WindowSettings>{{"zone", planned, "", "Calendar windows"}, {}},
+    Key<WindowSettings>{{"offset", planned, "", "Beginning of windows"}, {}},
+    Key<WindowSettings>{
+        {"idle", duration, "", "A silent series closes its windows after this; default: the size, at least 1min", 0.001,
+         31 * kDay},
+        &WindowSettings::idle_ns}};
+
+constexpr std::array kDetect{
+    Key<DetectSettings>{{"type", text, "", "Kind of detector: `tributary list detectors`", 0, 0, "", true},
+                        &DetectSettings::type},
+    Key<DetectSettings>{{"name", text, "", "Name in the events, unique in the stream; default: the type"},
+                        &DetectSettings::name}};
+
+template <class T>
+Table table_of(std::string_view header, std::span<const Key<T>> keys) {
+    Table table{header, {}};
+    for (const auto& key : keys) table.rows.push_back(key.row);
+    return table;
+}
+
+}  // namespace
+
+std::span<const Key<GatewaySettings>> gateway_keys() { return kGateway; }
+std::span<const Key<MqttSettings>> mqtt_keys() { return kMqtt; }
+std::span<const Key<TlsSettings>> tls_keys() { return kTls; }
+std::span<const Key<KafkaSettings>> kafka_keys() { return kKafka; }
+std::span<const Key<StoreSettings>> store_keys() { return kStore; }
+std::span<const Key<StreamSettings>> stream_keys() { return kStream; }
+std::span<const Key<WindowSettings>> window_keys() { return kWindow; }
+std::span<const Key<DetectSettings>> detect_keys() { return kDetect; }
+
+std::vector<Table> all_tables() {
+    return {table_of("[gateway]", gateway_keys()),
+            table_of("[mqtt]", mqtt_keys()),
+            table_of("[mqtt.tls]", tls_keys()),
+            table_of("[kafka]", kafka_keys()),
+            table_of("[store]", store_keys()),
+            table_of("[[stream]]", stream_keys()),
+            table_of("[[stream.window]]", window_keys()),
+            table_of("[[stream.detect]]", detect_keys())};
+}
+
+}  // namespace tributary::config

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the tree to the parts of Settings, by hand where keys.hpp cannot say it all: URLs, broker lists, streams.
+// check_* look at a whole part once it is read. Everything wrong goes to the Reader; a part is always returned.
+#pragma once
+
+#include "config/reader.hpp"
+
+namespace tributary::config {
+
+void read_gateway(Reader& reader, const Node& table, GatewaySettings& into);
+void read_mqtt(Reader& reader, const Node& table, MqttSettings& into);
+void read_kafka(Reader& reader, const Node& table, KafkaSettings& into);
+void read_store(Reader& reader, const Node& table, StoreSettings& into);
+StreamSettings read_stream(Reader& reader, const Node& table);
+void read_windows(Reader& reader, const Entry& entry, StreamSettings& stream);
+void read_detectors(Reader& reader, const Entry& entry, StreamSettings& stream);
+
+bool plain_name(std::string_view name);                 // letters digits - _ .
+std::string stream_text(const StreamSettings& stream);  // canonical TOML of one stream
+
+}  // namespace tributary::config
