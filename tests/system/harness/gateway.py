@@ -172,3 +172,8 @@ def check_balanced(status):
     for name, account in status["ledger"]["logs"].items():
         assert account["appended"] == sum(account[end] for end in LOG_ENDS) + account["pending"], (name, account)
         assert account["pending"] >= 0, (name, account)
+
+
+def well(status, component):
+    """Whether status says that this part is in good health."""
+    return all(entry["ok"] for entry in status["health"] if entry["component"] == component)
