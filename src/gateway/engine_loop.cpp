@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/engine_loop.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+
+namespace tributary::gateway {
+namespace {
+
+// A checkpoint is worth writing when replaying what came since would take seconds...
+constexpr uint64_t kReplayMessages = 500'000;
+// ...or when time has passed, at a pace that keeps checkpoints within this many bytes a day.
+constexpr double kCheckpointBytesADay = 64.0 * 1024 * 1024;
+constexpr int64_t kCheckpointEvery = 10 * 60 * base::kNsPerSecond;
+
+}  // namespace
+
+class EngineLoop::Collector final : public engine::Sink {
+  public:
+    void emit(model::Output&& output) override { blocks_[model::log_of(output)].add(output); }
+    EngineOutputs take() {
+        EngineOutputs out;
+        for (auto& [log, block] : blocks_)
+            if (const uint32_t count = block.count(); count > 0) out.blocks[log] = {block.take(), count};
+        return out;
+    }
+
+  private:
+    std::map<model::Log, model::OutputBlockWriter> blocks_;
+};
+
+EngineLoop::EngineLoop(BlockSource source, Writer& writer, OpenBlock& open, const ArrivalClock& arrival,
+                       const base::Clock& clock, metrics::Registry& metrics)
+    : source_(std::move(source)),
+      writer_(writer),
+      open_(open),
+      arrival_(arrival),
+      clock_(clock),
+      metrics_(metrics),
+      engine_(engine::make_engine()) {}
+
+EngineLoop::~EngineLoop() { stop(); }
+
+base::Result<> EngineLoop::recover() {
+    auto cursors = source_.reader().cursors();
+    if (!cursors) return cursors.error();
+    const uint64_t done = std::max<uint64_t>((*cursors)[kEngineCursor], 1);  // outputs are durable below this
+    auto checkpoint = source_.reader().checkpoint();
+    if (!checkpoint) return checkpoint.error();
+    position_ = 1;
+    if (*checkpoint && (**checkpoint).version == engine::kEngineVersion) {
+        if (auto restored = engine_->restore((**checkpoint).state); restored)
+            position_ = (**checkpoint).seq;
+        else {
+            base::log::warning("engine: checkpoint not usable ({}); building the state from history",
+                               restored.error().text());
+            engine_ = engine::make_engine();
+        }
+    }
+    if (position_ == 1) {
+        // No checkpoint: history may begin in the middle, under a configuration recorded before it.
+        auto first = source_.at(model::Log::intake, 1);
+        const uint64_t from = first ? first->first_seq : writer_.next_seq(model::Log::intake);
+        auto config = source_.reader().config_at(from);
+        if (config && *config) {
+            Collector nowhere;
+            model::Ledger nothing;
+            model::IntakeRecord record;
+            record.seq = (**config).first;
+            record.arrival_ns = first ? first->first_time_ns : 0;
+            record.body = model::ConfigRecord{engine::kEngineVersion, (**config).second};
+            engine_->process(record, nowhere, nothing);
+        }
+        position_ = from;
+    }
+    const uint64_t from = position_;
+    while (position_ < done) {
+        auto block = source_.at(model::Log::intake, position_);
+        if (!block) break;
+        process(*block, position_, true, done);
+    }
+    if (done > from) base::log::info("engine: state rebuilt from {} intake records", done - from);
+    position_ = std::max<uint64_t>(position_, done);
+    return {};
+}
+
+void EngineLoop::start(std::function<void()> processed) {
+    processed_ = std::move(processed);
+    checkpoint_at_ns_ = clock_.boot_ns();
+    thread_ = std::thread([this] { run(); });
+}
+
+void EngineLoop::wake() {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+    changed_.notify_all();
+}
+
+bool EngineLoop::finish(int64_t timeout_ns) {
+    std::unique_lock lock(mutex_);
+    finishing_ = true;
+    changed_.notify_all();
+    const bool done = changed_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), [&] { return finished_; });
+    lock.unlock();
+    stop();
+    return done;
+}
+
+void EngineLoop::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        changed_.notify_all();
+    }
+    if (thread_.joinable()) thread_.join();
+}
+
+engine::Stats EngineLoop::stats() const {
+    const std::lock_guard lock(mutex_);
+    return stats_;
+}
+
+// Records [from, until) of the block; those below the durable cursor only rebuild state.
+void EngineLoop::process(const store::Block& block, uint64_t from, bool suppressed, uint64_t until) {
+    Collector collector;
+    model::Ledger ledger;
+    model::IntakeBlockReader reader(block.body, block.first_seq);
+    model::IntakeRecord record;
+    int64_t newest = 0;
+    uint64_t messages = 0;
+    while (reader.next(record)) {
+        if (record.seq < from) continue;
+        if (record.seq >= until) break;
+        engine_->process(record, collector, ledger);
+        newest = std::max(newest, record.arrival_ns);
+        messages++;
+    }
+    if (!reader.ok())
+        metrics_.degraded(
+            "engine", "TRB-ENGINE-001",
+            base::format("intake block {} does not follow its format and was passed over", block.first_seq));
+    const uint64_t end = std::min(block.end_seq(), until);
+    if (!suppressed) {
+        auto outputs = collector.take();
+        outputs.cursor = end;
+        outputs.time_ns = newest;
+        outputs.ledger = std::move(ledger);
+        writer_.engine_outputs(std::move(outputs));
+    }
+    since_checkpoint_ += messages;
+    position_ = end;
+}
+
+bool EngineLoop::process_next() {
+    auto block = source_.at(model::Log::intake, position_);
+    if (!block) return false;
+    process(*block, std::max<uint64_t>(position_, block->first_seq), false, UINT64_MAX);
+    {
+        const std::lock_guard lock(mutex_);
+        stats_ = engine_->stats();
+    }
+    if (processed_) processed_();
+    return true;
+}
+
+// An idle series closes its window although nothing comes: that moment has to stand in the log.
+void EngineLoop::tick_if_due() {
+    const int64_t deadline = engine_->next_deadline_ns();
+    if (deadline == base::kNever || deadline == ticked_for_ns_ || arrival_.now_ns() < deadline) return;
+    ticked_for_ns_ = deadline;
+    open_.control(model::TickRecord{}, false);
+}
+
+void EngineLoop::checkpoint_if_worth(bool at_stop) {
+    if (since_checkpoint_ == 0) return;
+    const int64_t since = clock_.boot_ns() - checkpoint_at_ns_;
+    const auto pace = static_cast<int64_t>(static_cast<double>(checkpoint_bytes_) / kCheckpointBytesADay * 86400e9);
+    if (!at_stop && since_checkpoint_ < kReplayMessages && since < std::max(kCheckpointEvery, pace)) return;
+    if (!at_stop && since < pace / 4) return;
+    store::Checkpoint checkpoint;
+    checkpoint.seq = position_;
+    checkpoint.version = engine::kEngineVersion;
+    checkpoint.state = engine_->checkpoint();
+    checkpoint_bytes_ = checkpoint.state.size();
+    checkpoint_at_ns_ = clock_.boot_ns();
+    since_checkpoint_ = 0;
+    writer_.checkpoint(std::move(checkpoint));
+}
+
+void EngineLoop::run() {
+    while (true) {
+        idle_ = false;
+        while (process_next()) {
+            progress_++;
+            checkpoint_if_worth(false);
+            const std::lock_guard lock(mutex_);
+            if (stopping_) return;
+        }
+        idle_ = true;
+        progress_++;
+        tick_if_due();
+        std::unique_lock lock(mutex_);
+        if (stopping_) return;
+        if (finishing_ && !woken_) {
+            lock.unlock();
+            checkpoint_if_worth(true);
+            lock.lock();
+            finished_ = true;
+            changed_.notify_all();
+            return;
+        }
+        int64_t wait = 60 * base::kNsPerSecond;
+        if (const int64_t deadline = engine_->next_deadline_ns();
+            deadline != base::kNever && deadline != ticked_for_ns_)
+            wait = std::clamp<int64_t>(deadline - arrival_.now_ns(), base::kNsPerMs, wait);
+        changed_.wait_for(lock, std::chrono::nanoseconds(wait), [&] { return stopping_ || finishing_ || woken_; });
+        woken_ = false;
+    }
+}
+
+}  // namespace tributary::gateway

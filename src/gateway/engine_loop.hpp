@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's thread: takes committed intake blocks in order (from memory, from the store when it lags), runs the
+// engine, hands outputs, cursor and ledger to the writer. At start: newest checkpoint, then intake again with outputs
+// suppressed up to the `engine` cursor. It never waits for Kafka.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "engine/engine.hpp"
+#include "gateway/block_cache.hpp"
+#include "gateway/writer.hpp"
+
+namespace tributary::gateway {
+
+class EngineLoop {
+  public:
+    EngineLoop(BlockSource source, Writer& writer, OpenBlock& open, const ArrivalClock& arrival,
+               const base::Clock& clock, metrics::Registry& metrics);
+    ~EngineLoop();
+
+    base::Result<> recover();                     // before start(): checkpoint and suppressed replay
+    void start(std::function<void()> processed);  // called after each block
+    void wake();                                  // intake was committed
+    bool finish(int64_t timeout_ns);              // processes all that is committed, hands in a checkpoint, stops
+    void stop();
+
+    uint64_t position() const { return position_.load(); }  // intake below it is processed and handed to the writer
+    engine::Stats stats() const;
+    uint64_t progress() const { return progress_.load(); }
+    bool idle() const { return idle_.load(); }
+
+  private:
+    class Collector;
+
+    void run();
+    bool process_next();
+    void process(const store::Block& block, uint64_t from, bool suppressed, uint64_t until);
+    void tick_if_due();
+    void checkpoint_if_worth(bool at_stop);
+
+    BlockSource source_;
+    Writer& writer_;
+    OpenBlock& open_;
+    const ArrivalClock& arrival_;
+    const base::Clock& clock_;
+    metrics::Registry& metrics_;
+    std::unique_ptr<engine::Engine> engine_;
+    std::function<void()> processed_;
+
+    std::atomic<uint64_t> position_{1}, progress_{0};
+    std::atomic<bool> idle_{true};
+    uint64_t since_checkpoint_ = 0;
+    int64_t checkpoint_at_ns_ = 0;
+    size_t checkpoint_bytes_ = 0;
+    int64_t ticked_for_ns_ = 0;
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    engine::Stats stats_;
+    bool woken_ = false, finishing_ = false, stopping_ = false, finished_ = false;
+    std::thread thread_;
+};
+
+}  // namespace tributary::gateway

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/gateway.hpp"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+
+#include "base/log.hpp"
+#include "base/units.hpp"
+#include "engine/engine.hpp"
+#include "gateway/control_socket.hpp"
+#include "gateway/runtime.hpp"
+
+namespace tributary::gateway {
+namespace {
+
+// The control loop: signals, socket, reload, watchdog. It outlives the Runtime: without a usable store the gateway
+// stays up, says why, and tries again.
+class Control {
+  public:
+    Control(const RunOptions& options, config::Settings settings)
+        : options_(options), settings_(std::move(settings)), started_ns_(clock_.wall_ns()) {}
+
+    int run();
+
+  private:
+    void try_start();
+    void loop(int signals);
+    bool handle(int signal);
+    std::string reload();
+    std::string answer(std::string_view line);
+    std::string mute(std::string_view arguments);
+    StatusSnapshot snapshot() const;
+    void ping();
+
+    const RunOptions options_;
+    config::Settings settings_;
+    base::SystemClock clock_;
+    metrics::Registry metrics_;
+    const int64_t started_ns_;
+    std::unique_ptr<Runtime> runtime_;
+    std::optional<ControlSocket> socket_;
+    int64_t retry_at_ns_ = 0, pinged_at_ns_ = 0;
+    uint64_t watchdog_us_ = 0;
+    int exit_code_ = 0;
+    bool stopping_ = false;
+};
+
+int Control::run() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);  // before any thread is made: they inherit it
+    signal(SIGPIPE, SIG_IGN);
+    const int signals = signalfd(-1, &set, SFD_CLOEXEC);
+    const auto path = !options_.socket.empty()                   ? options_.socket
+                      : settings_.gateway.control_socket.empty() ? default_socket()
+                                                                 : settings_.gateway.control_socket;
+    if (auto socket = ControlSocket::listen(path))
+        socket_.emplace(std::move(*socket));
+    else
+        base::log::warning("{}; status will not answer", socket.error().text());
+    sd_watchdog_enabled(0, &watchdog_us_);
+    base::log::info("tributary {} starts as \"{}\" with {} streams", options_.version, settings_.gateway.id,
+                    settings_.streams.size());
+    try_start();
+    sd_notify(0, "READY=1");
+    if (exit_code_ == 0) loop(signals);
+    sd_notify(0, "STOPPING=1");
+    if (runtime_) runtime_->stop();
+    runtime_ = nullptr;
+    close(signals);
+    if (exit_code_ == 0) base::log::info("stopped");
+    return exit_code_;
+}
+
+void Control::try_start() {
+    auto runtime = Runtime::start(settings_, options_.version, metrics_, clock_);
+    if (runtime) {
+        runtime_ = std::move(*runtime);
+        return;
+    }
+    const auto& error = runtime.error();
+    if (error.code == store::kNewer) {
+        base::log::error("{}", error.text());
+        exit_code_ = 3;
+        return;
+    }
+    const bool mqtt = error.code.starts_with("TRB-MQTT"), kafka = error.code.starts_with("TRB-KAFKA");
+    metrics_.degraded(mqtt ? "mqtt" : kafka ? "kafka" : "store", error.code, error.message);
+    retry_at_ns_ = clock_.boot_ns() + 2 * base::kNsPerSecond;
+}
+
+void Control::loop(int signals) {
+    int64_t next_second = clock_.boot_ns();
+    while (!stopping_ && exit_code_ == 0) {
+        const int64_t now = clock_.boot_ns();
+        if (now >= next_second) {
+            next_second = now + base::kNsPerSecond;
+            if (runtime_)
+                runtime_->second();
+            else if (now >= retry_at_ns_)
+                try_start();
+            ping();
+        }
+        std::array<pollfd, 2> fds{{{signals, POLLIN, 0}, {socket_ ? socket_->fd() : -1, POLLIN, 0}}};
+        const int64_t wait_ms = (next_second - clock_.boot_ns()) / base::kNsPerMs + 1;
+        if (poll(fds.data(), fds.size(), static_cast<int>(std::max<int64_t>(wait_ms, 0))) <= 0) continue;
+        if ((fds[0].revents & POLLIN) != 0) {
+            signalfd_siginfo info{};
+            if (read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info))
+                stopping_ = handle(static_cast<int>(info.ssi_signo));
+        }
+        if ((fds[1].revents & POLLIN) != 0) socket_->serve([this](std::string_view line) { return answer(line); });
+    }
+}
+
+bool Control::handle(int signal) {
+    if (signal != SIGHUP) {
+        base::log::info("{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        return true;
+    }
+    sd_notify(0, "RELOADING=1");
+    base::log::info("{}", reload());
+    sd_notify(0, "READY=1");
+    return false;
+}
+
+// Either everything of the new file is in force afterwards, or nothing, and the text says why.
+std::string Control::reload() {
+    auto loaded = config::load(options_.config_path);
+    auto diagnostics = std::move(loaded.diagnostics);
+    if (loaded.ok()) {
+        auto more = engine::validate(*loaded.settings);
+        diagnostics.insert(diagnostics.end(), more.begin(), more.end());
+    }
+    const auto first_error = std::find_if(diagnostics.begin(), diagnostics.end(),
+                                          [](const auto& d) { return d.level == config::Diagnostic::Level::error; });
+    if (first_error != diagnostics.end())
+        return "reload: the old configuration stays in force; " + config::render(*first_error);
+    auto& fresh = *loaded.settings;
+    auto same_gateway = fresh.gateway;
+    same_gateway.log_level = settings_.gateway.log_level;
+    std::string fixed;
+    if (!(same_gateway == settings_.gateway)) fixed += " [gateway]";
+    if (!(fresh.mqtt == settings_.mqtt)) fixed += " [mqtt]";
+    if (!(fresh.kafka == settings_.kafka)) fixed += " [kafka]";
+    if (!(fresh.store == settings_.store)) fixed += " [store]";
+    if (!fixed.empty())
+        return "reload: the old configuration stays in force; changes in" + fixed +
+               " need a restart (systemctl restart tributary)";
+    base::log::set_level(fresh.gateway.log_level);
+    const bool streams_changed = config::engine_text(fresh) != config::engine_text(settings_);
+    settings_ = std::move(fresh);
+    if (!streams_changed) return "reload: nothing changed in the streams";
+    if (runtime_) runtime_->reconfigure(settings_);
+    return base::format("reload: new configuration in force, {} streams", settings_.streams.size());
+}
+
+std::string Control::mute(std::string_view arguments) {
+    const size_t blank = arguments.rfind(' ');
+    if (blank == std::string_view::npos) return "error: mute SERIES DURATION, for example: mute line1/# 30min\n";
+    const std::string series(arguments.substr(0, blank));
+    auto duration = base::parse_duration_ns(arguments.substr(blank + 1));
+    if (!duration) return "error: " + duration.error().message + "\n";
+    if (!runtime_) return "error: the store is not open\n";
+    runtime_->mute(series, *duration);
+    return base::format("muted {} for {}\n", series, base::format_duration(*duration));
+}
+
+std::string Control::answer(std::string_view line) {
+    if (line == "status") return status_text(snapshot());
+    if (line == "status json") return status_json(snapshot()) + "\n";
+    if (line == "metrics") return metrics_.exposition();
+    if (line == "reload") return reload() + "\n";
+    if (line.starts_with("mute ")) return mute(line.substr(5));
+    return "error: unknown request; known: status, status json, metrics, reload, mute SERIES DURATION\n";
+}
+
+StatusSnapshot Control::snapshot() const {
+    StatusSnapshot s;
+    s.gateway = settings_.gateway.id;
+    s.version = options_.version;
+    s.config_path = options_.config_path;
+    s.now_ns = clock_.wall_ns();
+    s.started_ns = started_ns_;
+    s.health = metrics_.health();
+    s.kafka_brokers = settings_.kafka.brokers;
+    s.store_path = settings_.store.path;
+    s.store_max_bytes = settings_.store.max_size_bytes;
+    s.clock_policy = settings_.gateway.clock;
+    if (runtime_) runtime_->fill(s);
+    return s;
+}
+
+// The watchdog hears from us only while every thread moves or has nothing to do.
+void Control::ping() {
+    if (watchdog_us_ == 0) return;
+    const int64_t now = clock_.boot_ns();
+    if (now - pinged_at_ns_ < static_cast<int64_t>(watchdog_us_) * base::kNsPerUs / 3) return;
+    pinged_at_ns_ = now;
+    if (!runtime_ || runtime_->alive())
+        sd_notify(0, "WATCHDOG=1");
+    else
+        base::log::warning("a thread made no progress; the watchdog is not told that all is well");
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+    auto loaded = config::load(options.config_path);
+    if (loaded.ok()) {
+        auto more = engine::validate(*loaded.settings);
+        loaded.diagnostics.insert(loaded.diagnostics.end(), more.begin(), more.end());
+    }
+    bool errors = !loaded.ok();
+    for (const auto& diagnostic : loaded.diagnostics) {
+        std::fputs((config::render(diagnostic) + "\n").c_str(), stderr);
+        errors = errors || diagnostic.level == config::Diagnostic::Level::error;
+    }
+    if (errors) return 2;
+    base::log::set_level(loaded.settings->gateway.log_level);
+    return Control(options, std::move(*loaded.settings)).run();
+}
+
+std::vector<kafka::Finding> probe(const config::Settings& settings) {
+    std::vector<kafka::Finding> findings;
+    auto mqtt = mqtt::probe(settings.mqtt, settings.mqtt.client_id + "-check");
+    findings.push_back({mqtt.ok(), mqtt ? *mqtt : mqtt.error().text()});
+    for (auto& finding : kafka::probe(settings, 10 * base::kNsPerSecond)) findings.push_back(std::move(finding));
+    return findings;
+}
+
+}  // namespace tributary::gateway

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/kafka_loop.hpp"
+
+#include <algorithm>
+
+namespace tributary::gateway {
+
+base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Settings& settings, BlockSource source,
+                                                           Writer& writer, std::function<uint64_t()> engine_position,
+                                                           metrics::Registry& metrics, const base::Clock& clock) {
+    std::unique_ptr<KafkaLoop> loop(new KafkaLoop(std::move(source), writer));
+    auto cursors = loop->source_.reader().cursors();
+    if (!cursors) return cursors.error();
+    const auto cursor = [&](model::Log log) { return std::max<uint64_t>((*cursors)[kafka_cursor(log)], 1); };
+    // Events first: they are few, and somebody waits for them.
+    for (const auto log : {model::Log::events, model::Log::windows, model::Log::late, model::Log::dead})
+        loop->feeds_.push_back(
+            std::make_unique<OutputFeed>(log, cursor(log), loop->source_, settings.gateway.id, settings.kafka.prefix));
+    loop->feeds_.push_back(std::make_unique<IntakeFeed>(cursor(model::Log::intake), loop->source_, settings.gateway.id,
+                                                        settings.kafka.prefix, std::move(engine_position)));
+    std::vector<kafka::Feed*> feeds;
+    for (const auto& feed : loop->feeds_) feeds.push_back(feed.get());
+    auto replicator = kafka::Replicator::create(settings, std::move(feeds), *loop, metrics, clock);
+    if (!replicator) return replicator.error();
+    loop->replicator_ = std::move(*replicator);
+    return loop;
+}
+
+KafkaLoop::~KafkaLoop() { finish(0); }
+
+void KafkaLoop::start() {
+    thread_ = std::thread([this] {
+        while (!stopping_) {
+            replicator_->step(base::kNsPerSecond);
+            progress_++;
+        }
+    });
+}
+
+bool KafkaLoop::finish(int64_t flush_ns) {
+    stopping_ = true;
+    if (!thread_.joinable()) return true;
+    replicator_->wake();
+    thread_.join();
+    return replicator_->flush(flush_ns);
+}
+
+}  // namespace tributary::gateway

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kafka's thread: drives the Replicator, which pulls the feeds and reports progress; progress goes to the writer.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "gateway/feeds.hpp"
+#include "gateway/writer.hpp"
+#include "kafka/replicator.hpp"
+
+namespace tributary::gateway {
+
+class KafkaLoop final : public kafka::Progress {
+  public:
+    static base::Result<std::unique_ptr<KafkaLoop>> create(const config::Settings& settings, BlockSource source,
+                                                           Writer& writer, std::function<uint64_t()> engine_position,
+                                                           metrics::Registry& metrics, const base::Clock& clock);
+    ~KafkaLoop() override;
+
+    void start();
+    void wake() { replicator_->wake(); }
+    bool finish(int64_t flush_ns);  // delivers what it can, at most so long, and stops
+    kafka::Status status() const { return replicator_->status(); }
+    uint64_t progress() const { return progress_.load(); }
+
+    void advanced(model::Log log, uint64_t cursor, model::Ledger&& delta) override {
+        writer_.kafka_progress(log, cursor, std::move(delta));
+    }
+    void refused(model::RefusedRecord&& record) override { writer_.refused(record); }
+
+  private:
+    KafkaLoop(BlockSource source, Writer& writer) : source_(std::move(source)), writer_(writer) {}
+
+    BlockSource source_;
+    Writer& writer_;
+    std::vector<std::unique_ptr<kafka::Feed>> feeds_;
+    std::unique_ptr<kafka::Replicator> replicator_;
+    std::atomic<bool> stopping_{false};
+    std::atomic<uint64_t> progress_{0};
+    std::thread thread_;
+};
+
+}  // namespace tributary::gateway

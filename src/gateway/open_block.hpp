@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The open block: where Paho's thread and the writer meet. Messages and control records are appended in the order they
+// come, straight in the block's final form; the writer takes whole blocks. Bounded in bytes: what is here and not yet
+// committed counts, and when it is full the sender waits (mqtt::Session then drops the connection).
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "model/intake.hpp"
+#include "mqtt/session.hpp"
+
+namespace tributary::gateway {
+
+// Arrival time: boot clock + anchor, so a step of the wall clock never moves it. The anchor changes by a clock record
+// only.
+class ArrivalClock {
+  public:
+    explicit ArrivalClock(const base::Clock& clock) : clock_(clock), anchor_ns_(clock.wall_ns() - clock.boot_ns()) {}
+    int64_t now_ns() const { return clock_.boot_ns() + anchor_ns_.load(std::memory_order_relaxed); }
+    int64_t anchor_ns() const { return anchor_ns_.load(std::memory_order_relaxed); }
+    void set_anchor_ns(int64_t anchor_ns) { anchor_ns_.store(anchor_ns, std::memory_order_relaxed); }
+
+  private:
+    const base::Clock& clock_;
+    std::atomic<int64_t> anchor_ns_;
+};
+
+struct ClosedBlock {
+    std::string body;
+    uint32_t count = 0;
+    int64_t first_time_ns = 0, last_time_ns = 0;
+    std::vector<mqtt::Ticket> tickets;                      // to acknowledge after the commit, in order
+    std::vector<std::pair<uint32_t, std::string>> configs;  // (index in the block, text) of config records
+    uint64_t duplicates = 0;                                // redeliveries filtered while it was open
+    size_t cost_bytes = 0;                                  // what it takes of the queue's bound
+    uint32_t session = 0;                                   // newest session number seen
+};
+
+struct OpenBlockLimits {
+    uint32_t messages = 1000;
+    size_t bytes = 256 << 10;
+    size_t queue_bytes = 8 << 20;
+    int64_t gather_ns = 0;
+    // 3.1.1: the broker stops after so many unacknowledged messages, so the block closes when as many are in it and
+    // nothing came for stall_ns. 0 = does not apply.
+    uint32_t stall_messages = 0;
+    int64_t stall_ns = 2 * base::kNsPerMs;
+};
+
+class OpenBlock final : public mqtt::Sink {
+  public:
+    OpenBlock(const OpenBlockLimits& limits, const base::Clock& clock, ArrivalClock& arrival)
+        : limits_(limits), clock_(clock), arrival_(arrival) {}
+
+    // mqtt::Sink: Paho's thread.
+    bool message(const model::Message& message, const mqtt::Ticket* ticket) override;
+    void acknowledge_only(const mqtt::Ticket& ticket) override;
+    bool wait_for_room(int64_t timeout_ns) override;
+    void session(const model::SessionRecord& record) override;
+
+    // Control records: any thread. `at_once` closes the block instead of gathering.
+    template <class Record>
+    void control(const Record& record, bool at_once);
+
+    // Writer: waits for a closed block, or for an open one whose time has come, or until `until_ns` (boot time) or
+    // wake().
+    std::optional<ClosedBlock> take(int64_t until_ns);
+    std::optional<ClosedBlock> take_now();  // what is there, at the end
+    void committed(size_t bytes);           // frees room
+    void wake();
+
+    size_t bytes_in_use() const;
+
+  private:
+    void opened();  // lock held: first record of a block
+    void close();   // lock held
+    bool due() const;
+    bool has_content() const { return writer_.count() > 0 || !tickets_.empty() || duplicates_ > 0; }
+
+    const OpenBlockLimits limits_;
+    const base::Clock& clock_;
+    ArrivalClock& arrival_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable to_writer_, to_sender_;
+    model::IntakeBlockWriter writer_;
+    std::vector<mqtt::Ticket> tickets_;
+    std::vector<std::pair<uint32_t, std::string>> configs_;
+    std::deque<ClosedBlock> closed_;
+    size_t in_use_bytes_ = 0, open_cost_bytes_ = 0;
+    int64_t opened_ns_ = 0, last_message_ns_ = 0;
+    uint64_t duplicates_ = 0;
+    uint32_t session_ = 0;
+    bool woken_ = false;
+};
+
+extern template void OpenBlock::control(const model::ClockRecord&, bool);
+extern template void OpenBlock::control(const model::ConfigRecord&, bool);
+extern template void OpenBlock::control(const model::MuteRecord&, bool);
+extern template void OpenBlock::control(const model::SkipRecord&, bool);
+extern template void OpenBlock::control(const model::TickRecord&, bool);
+
+}  // namespace tributary::gateway

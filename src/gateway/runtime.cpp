@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/runtime.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/log.hpp"
+#include "model/topic_filter.hpp"
+
+namespace tributary::gateway {
+namespace {
+
+constexpr size_t kCacheBytes = 2 << 20;
+constexpr uint64_t kTail = 4096;  // newest intake records read for the DUP filter
+constexpr int64_t kFlush = 5 * base::kNsPerSecond;
+
+std::vector<std::string> topics_of(const config::Settings& settings) {
+    std::vector<std::string> topics;
+    for (const auto& stream : settings.streams) topics.insert(topics.end(), stream.topics.begin(), stream.topics.end());
+    return topics;
+}
+
+std::vector<std::string> lines(const std::string& text) {
+    std::vector<std::string> out;
+    for (size_t at = 0; at < text.size();) {
+        const size_t end = std::min(text.find('\n', at), text.size());
+        if (end > at) out.push_back(text.substr(at, end - at));
+        at = end + 1;
+    }
+    return out;
+}
+
+OpenBlockLimits limits_of(const config::Settings& settings) {
+    OpenBlockLimits limits;
+    limits.messages = static_cast<uint32_t>(settings.store.block_messages);
+    // Half the receive window, so that the broker always has credit for the other half.
+    if (settings.mqtt.version == 5)
+        limits.messages =
+            std::min(limits.messages, static_cast<uint32_t>(std::max(1, settings.mqtt.receive_maximum / 2)));
+    else
+        limits.stall_messages = static_cast<uint32_t>(std::max(1, settings.mqtt.broker_window));
+    limits.bytes = static_cast<size_t>(settings.store.block_bytes);
+    limits.queue_bytes = static_cast<size_t>(settings.mqtt.max_queue_bytes);
+    limits.gather_ns = settings.store.gather_ns;
+    return limits;
+}
+
+}  // namespace
+
+Runtime::Runtime(const config::Settings& settings, const std::string& version, metrics::Registry& metrics,
+                 const base::Clock& clock)
+    : settings_(settings),
+      version_(version),
+      metrics_(metrics),
+      clock_(clock),
+      arrival_(clock),
+      clock_watch_(clock, arrival_, settings.gateway.clock),
+      cache_(kCacheBytes),
+      open_block_(std::make_unique<OpenBlock>(limits_of(settings), clock, arrival_)) {}
+
+base::Result<std::unique_ptr<Runtime>> Runtime::start(const config::Settings& settings, const std::string& version,
+                                                      metrics::Registry& metrics, const base::Clock& clock) {
+    std::unique_ptr<Runtime> runtime(new Runtime(settings, version, metrics, clock));
+    if (auto opened = runtime->open(); !opened) return opened.error();
+    return runtime;
+}
+
+Runtime::~Runtime() { stop(); }
+
+base::Result<BlockSource> Runtime::source() {
+    auto reader = store_->reader();
+    if (!reader) return reader.error();
+    return BlockSource(cache_, std::move(*reader), metrics_);
+}
+
+base::Result<> Runtime::open() {
+    auto store = store::Store::open({settings_.store.path, settings_.store.max_size_bytes});
+    if (!store) return store.error();
+    store_ = std::move(*store);
+    if (const auto report = store_->report(); !report.empty()) base::log::warning("store: {}", report);
+    auto own = store_->reader();
+    auto writers = store_->reader();
+    if (!own) return own.error();
+    if (!writers) return writers.error();
+    reader_ = std::move(*own);
+    writer_ = std::make_unique<Writer>(
+        WriterSettings{settings_.store.gather_ns, settings_.store.history_ns, settings_.store.max_size_bytes}, *store_,
+        std::move(*writers), *open_block_, cache_, metrics_, clock_, arrival_);
+    auto engine_source = source();
+    if (!engine_source) return engine_source.error();
+    engine_ =
+        std::make_unique<EngineLoop>(std::move(*engine_source), *writer_, *open_block_, arrival_, clock_, metrics_);
+    if (auto recovered = engine_->recover(); !recovered) return recovered.error();
+    auto kafka_source = source();
+    if (!kafka_source) return kafka_source.error();
+    auto kafka = KafkaLoop::create(
+        settings_, std::move(*kafka_source), *writer_, [this] { return engine_->position(); }, metrics_, clock_);
+    if (!kafka) return kafka.error();
+    kafka_ = std::move(*kafka);
+    if (auto opened = open_mqtt(); !opened) return opened.error();
+    metrics_.healthy("store");
+
+    writer_->start(
+        session_.get(), [this] { engine_->wake(); }, [this] { kafka_->wake(); });
+    engine_->start([this] { kafka_->wake(); });
+    kafka_->start();
+    record_configuration();
+    second();
+    return {};
+}
+
+base::Result<> Runtime::open_mqtt() {
+    auto meta = reader_->meta();
+    auto tail = reader_->newest(model::Log::intake, kTail);
+    if (!meta) return meta.error();
+    mqtt::Session::Setup setup;
+    setup.settings = settings_.mqtt;
+    setup.client_id = settings_.mqtt.client_id;
+    setup.filters = topics_of(settings_);
+    setup.subscribed = lines((*meta)["subscriptions"]);
+    setup.gather_ns = settings_.store.gather_ns;
+    const auto& last = (*meta)["session"];
+    std::from_chars(last.data(), last.data() + last.size(), setup.last_session);
+    auto session = mqtt::Session::create(std::move(setup), *open_block_, metrics_, clock_);
+    if (!session) return session.error();
+    session_ = std::move(*session);
+    if (tail)
+        for (const auto& block : *tail) {
+            model::IntakeBlockReader reader(block.body, block.first_seq);
+            for (model::IntakeRecord record; reader.next(record);)
+                if (const auto* message = record.message()) session_->remember(*message);
+        }
+    publisher_ =
+        mqtt::StatusPublisher::create(settings_.mqtt, settings_.mqtt.client_id, settings_.gateway.id, version_);
+    return {};
+}
+
+// A configuration changed while we were stopped begins here, behind everything processed under the old one.
+void Runtime::record_configuration() {
+    const auto text = config::engine_text(settings_);
+    auto recorded = reader_->config_at(UINT64_MAX >> 1);
+    if (recorded && *recorded && (**recorded).second == text) return;
+    open_block_->control(model::ConfigRecord{engine::kEngineVersion, text}, true);
+}
+
+void Runtime::reconfigure(const config::Settings& settings) {
+    settings_ = settings;
+    open_block_->control(model::ConfigRecord{engine::kEngineVersion, config::engine_text(settings)}, true);
+    session_->set_filters(topics_of(settings));
+}
+
+void Runtime::mute(const std::string& series, int64_t duration_ns) {
+    open_block_->control(model::MuteRecord{series, arrival_.now_ns() + duration_ns}, true);
+}
+
+void Runtime::second() {
+    if (const auto record = clock_watch_.check()) open_block_->control(*record, false);
+    session_->tick();
+    if (publisher_) publisher_->tick();
+    samples_.push_back({session_->status().received, kafka_->status().delivered});
+    if (samples_.size() > 11) samples_.pop_front();
+}
+
+void Runtime::stop() {
+    if (std::exchange(stopped_, true)) return;
+    if (session_) session_->stop_intake();
+    if (writer_ && session_) {
+        // Commit what was taken and give its acknowledgements a moment to leave.
+        writer_->drain(kFlush);
+        for (int i = 0; i < 20 && session_->status().acks_waiting > 0; i++) writer_->drain(50 * base::kNsPerMs);
+        session_->disconnect();
+    }
+    if (publisher_) publisher_->stop();
+    if (engine_) engine_->finish(kFlush);
+    if (writer_) writer_->drain(kFlush);
+    if (kafka_) {
+        if (!kafka_->finish(kFlush))
+            base::log::info("kafka: not everything could be delivered in time; it stays in the store");
+    }
+    if (writer_) {
+        writer_->drain(kFlush);
+        writer_->stop();
+    }
+}
+
+bool Runtime::alive() {
+    const auto writer = writer_->progress(), engine = engine_->progress(), kafka = kafka_->progress();
+    const bool writer_ok = writer != seen_.writer || open_block_->bytes_in_use() == 0;
+    const bool engine_ok = engine != seen_.engine || engine_->idle();
+    const bool kafka_ok = kafka != seen_.kafka;  // its loop turns at least once a second
+    seen_ = {writer, engine, kafka};
+    return writer_ok && engine_ok && kafka_ok;
+}
+
+int64_t Runtime::oldest_unsent_ns() const {
+    const auto cursors = writer_->cursors();
+    const auto found = cursors.find(kafka_cursor(model::Log::intake));
+    const uint64_t cursor = found == cursors.end() ? 1 : found->second;
+    if (cursor >= cache_.end(model::Log::intake)) return 0;
+    const auto cached = cache_.find(model::Log::intake, cursor);
+    if (cached) return cached->first_time_ns;
+    auto block = reader_->block_at(model::Log::intake, cursor);
+    return block && *block ? (**block).first_time_ns : 0;
+}
+
+void Runtime::fill(StatusSnapshot& s) const {
+    s.mqtt = session_->status();
+    s.kafka = kafka_->status();
+    s.engine = engine_->stats();
+    s.engine_cursor = engine_->position();
+    s.store = writer_->usage();
+    s.store_open = true;
+    s.queue_bytes = static_cast<int64_t>(open_block_->bytes_in_use());
+    s.ledger = writer_->ledger();
+    const auto cursors = writer_->cursors();
+    for (const auto log : model::kLogs) {
+        const auto found = cursors.find(kafka_cursor(log));
+        s.logs.push_back({log, cache_.end(log), found == cursors.end() ? 1 : found->second});
+    }
+    s.oldest_unsent_ns = oldest_unsent_ns();
+    if (samples_.size() > 1) {
+        const auto seconds = static_cast<double>(samples_.size() - 1);
+        s.received_per_s = static_cast<double>(samples_.back().received - samples_.front().received) / seconds;
+        s.delivered_per_s = static_cast<double>(samples_.back().delivered - samples_.front().delivered) / seconds;
+    }
+    s.clock = clock_watch_.state();
+    s.clock_anchor_ns = arrival_.anchor_ns();
+    s.clock_epoch = clock_watch_.epoch();
+    s.clock_policy = clock_watch_.policy();
+}
+
+}  // namespace tributary::gateway

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that runs around one open store, in the order it is started: open block, writer, engine, kafka, mqtt.
+// Made and destroyed by control's thread; stop() is the orderly end (SIGTERM).
+#pragma once
+
+#include <memory>
+
+#include "gateway/clock_watch.hpp"
+#include "gateway/engine_loop.hpp"
+#include "gateway/kafka_loop.hpp"
+#include "gateway/status.hpp"
+#include "gateway/writer.hpp"
+#include "mqtt/session.hpp"
+#include "mqtt/status_publisher.hpp"
+
+namespace tributary::gateway {
+
+class Runtime {
+  public:
+    // Opens the store and starts every thread. An error leaves nothing running; the caller tries again.
+    static base::Result<std::unique_ptr<Runtime>> start(const config::Settings& settings, const std::string& version,
+                                                        metrics::Registry& metrics, const base::Clock& clock);
+    ~Runtime();
+
+    void second();  // about once a second: reconnects, clock, rates
+    // SIGHUP with settings that differ in streams only.
+    void reconfigure(const config::Settings& settings);
+    void mute(const std::string& series, int64_t duration_ns);
+    void stop();  // stop intake, commit, acknowledge, checkpoint, flush at most 5 s
+
+    // Everything made progress or had nothing to do since the last call: the watchdog's question.
+    bool alive();
+    void fill(StatusSnapshot& snapshot) const;
+
+  private:
+    Runtime(const config::Settings& settings, const std::string& version, metrics::Registry& metrics,
+            const base::Clock& clock);
+    base::Result<> open();
+    base::Result<> open_mqtt();
+    base::Result<BlockSource> source();
+    void record_configuration();
+    int64_t oldest_unsent_ns() const;
+
+    config::Settings settings_;
+    const std::string version_;
+    metrics::Registry& metrics_;
+    const base::Clock& clock_;
+    ArrivalClock arrival_;
+    ClockWatch clock_watch_;
+    BlockCache cache_;
+    std::unique_ptr<OpenBlock> open_block_;
+    std::unique_ptr<store::Store> store_;
+    std::unique_ptr<Writer> writer_;
+    std::unique_ptr<EngineLoop> engine_;
+    std::unique_ptr<KafkaLoop> kafka_;
+    std::unique_ptr<mqtt::Session> session_;
+    std::unique_ptr<mqtt::StatusPublisher> publisher_;
+    std::unique_ptr<store::Reader> reader_;  // control's own
+    bool stopped_ = false;
+
+    struct Sample {
+        uint64_t received = 0, delivered = 0;
+    };
+    std::deque<Sample> samples_;  // one a second, the newest ten
+    struct {
+        uint64_t writer = 0, engine = 0, kafka = 0;
+    } seen_;
+};
+
+}  // namespace tributary::gateway

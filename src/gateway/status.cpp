@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/status.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "base/units.hpp"
+#include "record/json.hpp"
+
+namespace tributary::gateway {
+namespace {
+
+using record::JsonObject;
+
+constexpr std::array<std::string_view, 3> kClockNames{"synced", "holdover", "unsynced"};
+
+bool all_ok(const StatusSnapshot& s) {
+    return std::all_of(s.health.begin(), s.health.end(), [](const auto& h) { return h.ok; });
+}
+
+void boolean(JsonObject& object, std::string_view name, bool value) { object.key(name) += value ? "true" : "false"; }
+
+void texts(JsonObject& object, std::string_view name, const std::vector<std::string>& values) {
+    auto& out = object.key(name);
+    out += '[';
+    for (size_t i = 0; i < values.size(); i++) {
+        if (i > 0) out += ',';
+        record::append_json_text(out, values[i]);
+    }
+    out += ']';
+}
+
+void health(JsonObject& parent, const StatusSnapshot& s) {
+    auto& out = parent.key("health");
+    out += '[';
+    for (size_t i = 0; i < s.health.size(); i++) {
+        const auto& h = s.health[i];
+        if (i > 0) out += ',';
+        JsonObject one(out);
+        one.text("component", h.component);
+        boolean(one, "ok", h.ok);
+        if (!h.ok) one.text("code", h.code).text("text", h.text);
+        one.text("since", base::format_time_ms(base::ns_to_ms(h.since_ns)));
+        one.end();
+    }
+    out += ']';
+}
+
+void ledger(JsonObject& parent, const model::Ledger& total) {
+    JsonObject both(parent.key("ledger"));
+    JsonObject streams(both.key("streams"));
+    for (const auto& [name, account] : total.streams) {
+        JsonObject one(streams.key(name));
+        one.integer("received", account.received);
+        for (size_t i = 0; i < model::kFates; i++) one.integer(model::kFateNames[i], account.fates[i]);
+        one.integer("pending", account.pending());
+        one.end();
+    }
+    streams.end();
+    JsonObject logs(both.key("logs"));
+    for (const auto& [log, account] : total.logs) {
+        JsonObject one(logs.key(model::log_name(log)));
+        one.integer("appended", account.appended)
+            .integer("delivered", account.delivered)
+            .integer("refused", account.refused);
+        one.integer("thinned", account.thinned).integer("pending", account.pending());
+        one.end();
+    }
+    logs.end();
+    both.end();
+}
+
+double lag_seconds(const StatusSnapshot& s) {
+    return s.oldest_unsent_ns == 0 ? 0 : std::max<double>(0, static_cast<double>(s.now_ns - s.oldest_unsent_ns) / 1e9);
+}
+
+double rounded(double value) { return static_cast<double>(static_cast<int64_t>(value * 10 + 0.5)) / 10; }
+
+void mqtt_and_kafka(JsonObject& top, const StatusSnapshot& s) {
+    JsonObject mqtt(top.key("mqtt"));
+    boolean(mqtt, "connected", s.mqtt.connected);
+    mqtt.text("url", s.mqtt.url).text("error", s.mqtt.error);
+    mqtt.integer("connections", s.mqtt.connections)
+        .integer("received", s.mqtt.received)
+        .integer("duplicates", s.mqtt.duplicates);
+    mqtt.integer("acknowledged", s.mqtt.acknowledged).integer("stale_acks", s.mqtt.stale_acks);
+    mqtt.integer("acks_waiting", static_cast<uint64_t>(s.mqtt.acks_waiting))
+        .integer("dropped_connections", s.mqtt.dropped_connections);
+    texts(mqtt, "filters", s.mqtt.filters);
+    texts(mqtt, "without_promise", s.mqtt.without_promise);
+    mqtt.end();
+    JsonObject kafka(top.key("kafka"));
+    boolean(kafka, "connected", s.kafka.connected);
+    kafka.text("brokers", s.kafka_brokers).text("error", s.kafka.error);
+    kafka.integer("delivered", s.kafka.delivered).integer("refused", s.kafka.refused).integer("resent", s.kafka.resent);
+    kafka.integer("clamped", s.kafka.clamped).integer("producers", s.kafka.producers);
+    kafka.integer("in_flight", static_cast<uint64_t>(s.kafka.in_flight)).text("mock_brokers", s.kafka.mock_brokers);
+    kafka.end();
+}
+
+void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
+    JsonObject store(top.key("store"));
+    boolean(store, "open", s.store_open);
+    store.text("path", s.store_path)
+        .integer("file_bytes", s.store.file_bytes)
+        .integer("used_bytes", s.store.used_bytes);
+    store.integer("max_bytes", s.store_max_bytes).integer("commits", s.store.commits);
+    store.integer("body_bytes", s.store.body_bytes)
+        .integer("stored_bytes", s.store.stored_bytes)
+        .integer("queue_bytes", s.queue_bytes);
+    JsonObject logs(store.key("logs"));
+    for (const auto& log : s.logs) {
+        JsonObject one(logs.key(model::log_name(log.log)));
+        one.integer("next_seq", log.next_seq);
+        if (log.log != model::Log::refused)
+            one.integer("kafka_cursor", log.kafka_cursor).integer("waiting", log.waiting());
+        one.end();
+    }
+    logs.end();
+    store.end();
+    JsonObject engine(top.key("engine"));
+    engine.text("version", engine::kEngineVersion).integer("cursor", s.engine_cursor);
+    engine.integer("messages", s.engine.messages)
+        .integer("readings", s.engine.readings)
+        .integer("windows", s.engine.windows);
+    engine.integer("events", s.engine.events).integer("late", s.engine.late).integer("dead", s.engine.dead);
+    engine.integer("stamp_replaced", s.engine.stamp_replaced).integer("suppressed_events", s.engine.suppressed_events);
+    engine.integer("series", static_cast<uint64_t>(s.engine.series))
+        .integer("open_windows", static_cast<uint64_t>(s.engine.open_windows));
+    engine.integer("open_events", static_cast<uint64_t>(s.engine.open_events));
+    engine.end();
+}
+
+}  // namespace
+
+std::string status_json(const StatusSnapshot& s) {
+    std::string out;
+    JsonObject top(out);
+    top.text("gateway", s.gateway).text("version", s.version).text("state", all_ok(s) ? "ok" : "degraded");
+    top.text("config", s.config_path).number("uptime_s", rounded(static_cast<double>(s.now_ns - s.started_ns) / 1e9));
+    health(top, s);
+    JsonObject rates(top.key("rates"));
+    rates.number("received_per_s", rounded(s.received_per_s))
+        .number("delivered_per_s", rounded(s.delivered_per_s))
+        .end();
+    JsonObject lag(top.key("lag"));
+    uint64_t waiting = 0;
+    for (const auto& log : s.logs)
+        if (log.log != model::Log::refused) waiting += log.waiting();
+    lag.integer("records", waiting).number("age_s", rounded(lag_seconds(s))).end();
+    mqtt_and_kafka(top, s);
+    store_and_engine(top, s);
+    JsonObject clock(top.key("clock"));
+    clock.text("state", kClockNames[static_cast<size_t>(s.clock)]).text("policy", s.clock_policy);
+    clock.integer("anchor_ns", s.clock_anchor_ns).integer("epoch", static_cast<uint64_t>(s.clock_epoch)).end();
+    ledger(top, s.ledger);
+    top.end();
+    return out;
+}
+
+std::string status_text(const StatusSnapshot& s) {
+    using base::format;
+    std::string out = format("{}  tributary {}  up {}  {}\n", s.gateway, s.version,
+                             base::format_duration((s.now_ns - s.started_ns) / 1'000'000'000 * 1'000'000'000),
+                             all_ok(s) ? "ok" : "DEGRADED");
+    for (const auto& h : s.health)
+        if (!h.ok)
+            out += format("  ! {}: {} [{}] since {}\n", h.component, h.text, h.code,
+                          base::format_time_ms(base::ns_to_ms(h.since_ns)));
+    out += format("mqtt    {} {}  {:.1f} msg/s  received {}  acknowledged {}  duplicates filtered {}\n",
+                  s.mqtt.connected ? "connected to" : "NOT connected to", s.mqtt.url, s.received_per_s, s.mqtt.received,
+                  s.mqtt.acknowledged, s.mqtt.duplicates);
+    for (const auto& filter : s.mqtt.without_promise)
+        out += format("        {}: the broker grants QoS 0 only, so nothing is promised there\n", filter);
+    out += format("store   {}  {} of {}  {} commits\n", s.store_path, base::format_size(s.store.used_bytes),
+                  base::format_size(s.store_max_bytes), s.store.commits);
+    out += format("engine  {} series  {} open windows  {} open events  late {}  dead {}  stamps replaced {}\n",
+                  s.engine.series, s.engine.open_windows, s.engine.open_events, s.engine.late, s.engine.dead,
+                  s.engine.stamp_replaced);
+    uint64_t waiting = 0;
+    for (const auto& log : s.logs)
+        if (log.log != model::Log::refused) waiting += log.waiting();
+    out += format("kafka   {} {}  {:.1f} rec/s  delivered {}  refused {}  waiting {}  lag {}\n",
+                  s.kafka.connected ? "connected to" : "NOT connected to", s.kafka_brokers, s.delivered_per_s,
+                  s.kafka.delivered, s.kafka.refused, waiting,
+                  base::format_duration(static_cast<int64_t>(lag_seconds(s)) * 1'000'000'000));
+    out += format("clock   {}\n", kClockNames[static_cast<size_t>(s.clock)]);
+    out += format("ledger  {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n", "stream", "received",
+                  "forwarded", "summarised", "kept", "late", "rejected", "evicted", "duplicate", "pending");
+    for (const auto& [name, a] : s.ledger.streams)
+        out += format("        {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n",
+                      name.empty() ? "(no stream)" : name, a.received, a.fates[0], a.fates[1], a.fates[2], a.fates[3],
+                      a.fates[4], a.fates[5], a.fates[6], a.pending());
+    for (const auto& [log, a] : s.ledger.logs)
+        out += format("        log {:<16} appended {}  delivered {}  refused {}  pending {}\n", model::log_name(log),
+                      a.appended, a.delivered, a.refused, a.pending());
+    return out;
+}
+
+}  // namespace tributary::gateway

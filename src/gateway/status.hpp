@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `tributary status` says: one snapshot of the running gateway, as JSON and as text for people. Filled in by
+// control; the rendering is pure. Contains no secret.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "kafka/replicator.hpp"
+#include "metrics/metrics.hpp"
+#include "model/intake.hpp"
+#include "model/ledger.hpp"
+#include "mqtt/session.hpp"
+#include "store/store.hpp"
+
+namespace tributary::gateway {
+
+struct LogStatus {
+    model::Log log = model::Log::intake;
+    uint64_t next_seq = 1, kafka_cursor = 1;
+    uint64_t waiting() const { return next_seq > kafka_cursor ? next_seq - kafka_cursor : 0; }
+};
+
+struct StatusSnapshot {
+    std::string gateway, version, config_path;
+    int64_t now_ns = 0, started_ns = 0;  // wall
+    std::vector<metrics::HealthState> health;
+    mqtt::SessionStatus mqtt;
+    kafka::Status kafka;
+    std::string kafka_brokers;
+    engine::Stats engine;
+    uint64_t engine_cursor = 1;
+    store::Usage store;
+    std::string store_path;
+    int64_t store_max_bytes = 0, queue_bytes = 0;
+    bool store_open = false;
+    std::vector<LogStatus> logs;                     // intake first
+    int64_t oldest_unsent_ns = 0;                    // arrival of the oldest message Kafka has not; 0 = none
+    double received_per_s = 0, delivered_per_s = 0;  // over the last ten seconds
+    model::ClockState clock = model::ClockState::unsynced;
+    int64_t clock_anchor_ns = 0;
+    uint32_t clock_epoch = 0;
+    std::string clock_policy;
+    model::Ledger ledger;  // committed
+};
+
+std::string status_json(const StatusSnapshot& snapshot);
+std::string status_text(const StatusSnapshot& snapshot);
+
+}  // namespace tributary::gateway

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/writer.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+
+namespace tributary::gateway {
+namespace {
+
+constexpr int64_t kCursorDelay = 5 * base::kNsPerSecond;
+constexpr size_t kPendingBytes = 8 << 20;
+constexpr size_t kOutputBlockBytes = 512 << 10;
+constexpr size_t kBlocksATransaction = 8;
+constexpr uint32_t kCommitsBetweenTrims = 16;
+constexpr int kTrimBlocks = 48;
+constexpr const char* kTransaction = "transaction";  // names the newest one, so that a commit in doubt can be found
+
+}  // namespace
+
+std::string kafka_cursor(model::Log log) { return base::format("kafka:main:{}", model::log_name(log)); }
+
+// What one COMMIT makes durable, and what is owed to others afterwards.
+struct Writer::Transaction {
+    std::vector<ClosedBlock> intake;
+    Pending handed_in;
+    std::vector<std::pair<model::Log, std::pair<std::string, uint32_t>>> outputs;
+    store::Batch batch;
+    bool forgo_appends = false;  // the store is full: cursors and trims go alone, to make room
+};
+
+Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_ptr<store::Reader> reader,
+               OpenBlock& open, BlockCache& cache, metrics::Registry& metrics, const base::Clock& clock,
+               ArrivalClock& arrival)
+    : settings_(settings),
+      store_(store),
+      reader_(std::move(reader)),
+      open_(open),
+      cache_(cache),
+      metrics_(metrics),
+      clock_(clock),
+      arrival_(arrival) {
+    if (auto ledger = reader_->ledger()) ledger_ = std::move(*ledger);
+    if (auto cursors = reader_->cursors()) cursors_ = std::move(*cursors);
+    if (auto checkpoint = reader_->checkpoint(); checkpoint && *checkpoint) checkpoint_seq_ = (**checkpoint).seq;
+    for (const auto log : model::kLogs) cache_.set_end(log, store_.next_seq(log));
+    usage_ = store_.usage();
+}
+
+Writer::~Writer() { stop(); }
+
+void Writer::start(mqtt::Session* session, std::function<void()> intake_committed,
+                   std::function<void()> outputs_committed) {
+    session_ = session;
+    intake_committed_ = std::move(intake_committed);
+    outputs_committed_ = std::move(outputs_committed);
+    thread_ = std::thread([this] { run(); });
+}
+
+void Writer::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        changed_.notify_all();
+    }
+    open_.wake();
+    if (thread_.joinable()) thread_.join();
+}
+
+bool Writer::drain(int64_t timeout_ns) {
+    std::unique_lock lock(mutex_);
+    draining_ = true;
+    idle_ = false;
+    open_.wake();
+    const bool done = changed_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), [&] { return idle_; });
+    draining_ = false;
+    return done;
+}
+
+// --- handed in by other threads ---
+
+void Writer::merge_locked(Pending&& part, int64_t due_ns) {
+    for (auto& [log, block] : part.blocks) {
+        auto& [body, count] = pending_.blocks[log];
+        if (body.empty())
+            body = std::move(block.first);
+        else
+            body.append(block.first, 1);  // behind the format byte
+        count += block.second;
+    }
+    for (auto& [name, seq] : part.cursors) pending_.cursors[name] = seq;
+    pending_.ledger.add(part.ledger);
+    for (auto& [key, value] : part.meta) pending_.meta[key] = std::move(value);
+    if (part.checkpoint) pending_.checkpoint = std::move(part.checkpoint);
+    pending_.time_ns = std::max(pending_.time_ns, part.time_ns);
+    pending_.bytes += part.bytes;
+    if (due_ns < pending_.due_ns) {
+        pending_.due_ns = due_ns;
+        open_.wake();
+    }
+}
+
+void Writer::engine_outputs(EngineOutputs&& outputs) {
+    Pending part;
+    part.cursors[kEngineCursor] = outputs.cursor;
+    part.ledger = std::move(outputs.ledger);
+    part.time_ns = outputs.time_ns;
+    for (const auto& [log, block] : outputs.blocks) part.bytes += block.first.size();
+    part.blocks = std::move(outputs.blocks);
+    const int64_t delay = part.blocks.empty() ? kCursorDelay : settings_.gather_ns;
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return stopping_ || pending_.bytes < kPendingBytes; });
+    merge_locked(std::move(part), clock_.boot_ns() + delay);
+}
+
+void Writer::checkpoint(store::Checkpoint&& checkpoint) {
+    Pending part;
+    part.checkpoint = std::move(checkpoint);
+    const std::lock_guard lock(mutex_);
+    merge_locked(std::move(part), clock_.boot_ns() + kCursorDelay);
+}
+
+void Writer::kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta) {
+    Pending part;
+    part.cursors[kafka_cursor(log)] = cursor;
+    part.ledger = std::move(delta);
+    const std::lock_guard lock(mutex_);
+    merge_locked(std::move(part), clock_.boot_ns() + kCursorDelay);
+}
+
+void Writer::refused(const model::RefusedRecord& record) {
+    model::OutputBlockWriter block;
+    block.add(record);
+    Pending part;
+    part.bytes = block.data().size();
+    part.blocks[model::Log::refused] = {block.take(), 1};
+    part.time_ns = record.time_ns;
+    const std::lock_guard lock(mutex_);
+    merge_locked(std::move(part), clock_.boot_ns() + settings_.gather_ns);
+}
+
+void Writer::remember(const std::string& key, const std::string& value) {
+    Pending part;
+    part.meta[key] = value;
+    const std::lock_guard lock(mutex_);
+    merge_locked(std::move(part), clock_.boot_ns() + kCursorDelay);
+}
+
+model::Ledger Writer::ledger() const {
+    const std::lock_guard lock(mutex_);
+    return ledger_;
+}
+store::Cursors Writer::cursors() const {
+    const std::lock_guard lock(mutex_);
+    return cursors_;
+}
+store::Usage Writer::usage() const {
+    const std::lock_guard lock(mutex_);
+    return usage_;
+}
+
+// --- the thread ---
+
+void Writer::run() {
+    while (true) {
+        int64_t until = base::kNever;
+        {
+            const std::lock_guard lock(mutex_);
+            if (stopping_) return;
+            until = draining_ ? 0 : pending_.due_ns;
+        }
+        const bool acks_left = session_ != nullptr && !session_->release({});
+        if (acks_left) until = std::min(until, clock_.boot_ns() + 2 * base::kNsPerMs);
+        one_round(until);
+        progress_++;
+    }
+}
+
+void Writer::one_round(int64_t until_ns) {
+    Transaction transaction;
+    if (auto block = open_.take(until_ns)) {
+        transaction.intake.push_back(std::move(*block));
+        while (transaction.intake.size() < kBlocksATransaction) {
+            auto more = open_.take(0);  // only what is closed or due already
+            if (!more) break;
+            transaction.intake.push_back(std::move(*more));
+        }
+    }
+    bool due = !transaction.intake.empty(), draining = false;
+    {
+        const std::lock_guard lock(mutex_);
+        draining = draining_;
+        due = due || draining || clock_.boot_ns() >= pending_.due_ns;
+        if (due) transaction.handed_in = std::exchange(pending_, Pending());
+    }
+    if (draining)
+        while (auto rest = open_.take_now()) transaction.intake.push_back(std::move(*rest));
+    if (transaction.intake.empty() && transaction.handed_in.empty()) {
+        if (draining) {
+            const std::lock_guard lock(mutex_);
+            idle_ = true;
+            changed_.notify_all();
+        }
+        return;
+    }
+    build(transaction);
+    while (!commit(transaction)) {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) return;  // nothing of it was acknowledged; the broker delivers it again
+    }
+}
+
+void Writer::build(Transaction& t) {
+    auto& batch = t.batch;
+    uint32_t session = 0;
+    uint64_t seq = store_.next_seq(model::Log::intake);
+    for (auto& block : t.intake) {
+        if (block.duplicates > 0) {
+            // Filtered before a stream is known: they stand under the empty name.
+            t.handed_in.ledger.received("", block.duplicates);
+            t.handed_in.ledger.settle("", model::Fate::duplicate, block.duplicates);
+        }
+        session = std::max(session, block.session);
+        if (block.count == 0) continue;
+        batch.appends.push_back(
+            {model::Log::intake, block.count, block.first_time_ns, block.last_time_ns, 0, block.body});
+        for (auto& [index, text] : block.configs) batch.configs.emplace_back(seq + index, std::move(text));
+        seq += block.count;
+    }
+    for (auto& [log, block] : t.handed_in.blocks) {
+        t.handed_in.ledger.logs[log].appended += block.second;
+        t.outputs.emplace_back(log, std::move(block));
+    }
+    for (auto& [log, block] : t.outputs)
+        batch.appends.push_back({log, block.second, t.handed_in.time_ns, t.handed_in.time_ns, 0, block.first});
+    batch.cursors = t.handed_in.cursors;
+    batch.ledger = std::move(t.handed_in.ledger);
+    batch.meta = std::move(t.handed_in.meta);
+    batch.meta[kTransaction] = base::format("{}/{}", store_.incarnation(), ++transactions_);
+    if (session_ != nullptr)
+        if (const auto filters = session_->newly_subscribed(); !filters.empty()) {
+            std::string joined;
+            for (const auto& filter : filters) joined += filter + "\n";
+            batch.meta["subscriptions"] = joined;
+        }
+    if (session > 0) batch.meta["session"] = std::to_string(session);
+    if (++commits_since_trim_ >= kCommitsBetweenTrims) plan_trim(batch);
+}
+
+// True: it is durable (or gone, when the process stops).
+bool Writer::commit(Transaction& t) {
+    std::map<model::Log, uint64_t> before;
+    for (const auto log : model::kLogs) before[log] = store_.next_seq(log);
+    store::Batch cursors_only;
+    if (t.forgo_appends) {
+        // Full: whatever makes room goes first. The engine's cursor waits for its outputs.
+        cursors_only.cursors = t.batch.cursors;
+        cursors_only.cursors.erase(kEngineCursor);
+        plan_trim(cursors_only);
+        if (auto made_room = store_.commit(cursors_only); !made_room) (void)store_.reopen();
+        t.forgo_appends = false;
+    }
+    auto committed = store_.commit(t.batch);
+    if (committed) {
+        metrics_.healthy("store");
+        published(t, *committed);
+        return true;
+    }
+    metrics_.degraded("store", committed.error().code, committed.error().message);
+    // An fsync error is an unknown state: open the file again and ask it.
+    if (auto reopened = store_.reopen(); reopened) {
+        if (auto meta = reader_->meta(); meta && (*meta)[kTransaction] == t.batch.meta[kTransaction]) {
+            std::vector<store::Appended> appended;
+            for (const auto& append : t.batch.appends) {
+                appended.push_back({append.log, before[append.log], append.count});
+                before[append.log] += append.count;
+            }
+            base::log::info("store: the transaction in doubt is there");
+            published(t, appended);
+            return true;
+        }
+        t.forgo_appends = committed.error().code == store::kFull;
+    } else {
+        metrics_.degraded("store", reopened.error().code, reopened.error().message);
+    }
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::milliseconds(t.forgo_appends ? 200 : 1000), [&] { return stopping_; });
+    return false;
+}
+
+void Writer::published(Transaction& t, const std::vector<store::Appended>& appended) {
+    {
+        const std::lock_guard lock(mutex_);
+        ledger_.add(t.batch.ledger);
+        for (const auto& [name, seq] : t.batch.cursors) cursors_[name] = seq;
+        usage_ = store_.usage();
+        changed_.notify_all();
+    }
+    size_t at = 0;
+    bool outputs = false, intake = false;
+    const auto pass_on = [&](std::string&& body, uint32_t count, int64_t first, int64_t last) {
+        auto block = std::make_shared<store::Block>();
+        const auto& where = appended[at++];
+        *block = {where.log, where.first_seq, count, first, last, store_.incarnation(), std::move(body)};
+        cache_.committed(std::move(block));
+    };
+    size_t cost = 0;
+    for (auto& block : t.intake) {
+        cost += block.cost_bytes;
+        if (block.count == 0) continue;
+        pass_on(std::move(block.body), block.count, block.first_time_ns, block.last_time_ns);
+        intake = true;
+    }
+    for (auto& [log, block] : t.outputs) {
+        pass_on(std::move(block.first), block.second, t.handed_in.time_ns, t.handed_in.time_ns);
+        outputs = true;
+    }
+    open_.committed(cost);  // before the acks: nobody may wait for us while we wait for Paho's lock
+    if (session_ != nullptr)
+        for (const auto& block : t.intake) session_->release(block.tickets);
+    if (intake && intake_committed_) intake_committed_();
+    if (outputs && outputs_committed_) outputs_committed_();
+    if (t.handed_in.checkpoint) {
+        const uint64_t seq = t.handed_in.checkpoint->seq;
+        if (auto saved = store_.save_checkpoint(*t.handed_in.checkpoint); saved)
+            checkpoint_seq_ = seq;
+        else {
+            base::log::warning("store: checkpoint not written: {}", saved.error().text());
+            (void)store_.reopen();
+        }
+    }
+}
+
+// Delivered intake stays for `history`, or until the file is half full; delivered outputs likewise.
+void Writer::plan_trim(store::Batch& batch) {
+    commits_since_trim_ = 0;
+    const auto cursor_of = [&](const std::string& name) -> uint64_t {
+        if (const auto found = batch.cursors.find(name); found != batch.cursors.end()) return found->second;
+        const std::lock_guard lock(mutex_);
+        const auto found = cursors_.find(name);
+        return found == cursors_.end() ? 0 : found->second;
+    };
+    const bool tight = store_.usage().used_bytes > settings_.max_size_bytes / 2;
+    const int64_t keep_from = tight ? INT64_MAX : arrival_.now_ns() - settings_.history_ns;
+    for (const auto log :
+         {model::Log::intake, model::Log::windows, model::Log::events, model::Log::late, model::Log::dead}) {
+        uint64_t floor = cursor_of(kafka_cursor(log));
+        if (log == model::Log::intake) floor = std::min({floor, checkpoint_seq_, cursor_of(kEngineCursor)});
+        uint64_t below = store_.first_seq(log);
+        for (int i = 0; i < kTrimBlocks && below < floor; i++) {
+            auto block = reader_->block_at(log, below);
+            if (!block || !*block || (**block).end_seq() > floor || (**block).last_time_ns >= keep_from) break;
+            below = (**block).end_seq();
+        }
+        if (below > store_.first_seq(log)) batch.trim_below[log] = below;
+    }
+}
+
+}  // namespace tributary::gateway

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// The writer thread: closes a block, commits it together with what engine and kafka handed in, and only then releases
+// the PUBACKs. It owns the write connection. When a commit fails nothing is acknowledged and nothing is forgotten: the
+// store is opened again, the sequence numbers tell whether the transaction is there, and the rest is tried once more.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "gateway/block_cache.hpp"
+#include "gateway/open_block.hpp"
+#include "metrics/metrics.hpp"
+#include "model/output.hpp"
+#include "mqtt/session.hpp"
+#include "store/store.hpp"
+
+namespace tributary::gateway {
+
+struct WriterSettings {
+    int64_t gather_ns = 0;
+    int64_t history_ns = 0;
+    int64_t max_size_bytes = 0;
+};
+
+// Names of cursors (docs/formats/store.md).
+inline constexpr const char* kEngineCursor = "engine";
+std::string kafka_cursor(model::Log log);  // "kafka:main:<log>"
+
+// Outputs of the engine since the last hand-in, per log: a block body and the number of records in it.
+struct EngineOutputs {
+    std::map<model::Log, std::pair<std::string, uint32_t>> blocks;
+    uint64_t cursor = 0;  // intake below it is done
+    int64_t time_ns = 0;  // arrival time of the newest record
+    model::Ledger ledger;
+};
+
+class Writer {
+  public:
+    Writer(const WriterSettings& settings, store::Store& store, std::unique_ptr<store::Reader> reader, OpenBlock& open,
+           BlockCache& cache, metrics::Registry& metrics, const base::Clock& clock, ArrivalClock& arrival);
+    ~Writer();
+
+    void start(mqtt::Session* session, std::function<void()> intake_committed, std::function<void()> outputs_committed);
+    // Commits everything that is there and returns, at most timeout_ns later; true = done.
+    bool drain(int64_t timeout_ns);
+    void stop();
+
+    // Engine thread; waits while too much is handed in and not committed.
+    void engine_outputs(EngineOutputs&& outputs);
+    void checkpoint(store::Checkpoint&& checkpoint);
+    // Kafka thread.
+    void kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta);
+    void refused(const model::RefusedRecord& record);
+    // Any thread: a small fact for the next transaction.
+    void remember(const std::string& key, const std::string& value);
+
+    model::Ledger ledger() const;    // committed total
+    store::Cursors cursors() const;  // committed
+    store::Usage usage() const;
+    uint64_t progress() const {
+        return progress_.load();
+    }  // counts loops that did what there was to do: the watchdog's question
+    uint64_t next_seq(model::Log log) const { return cache_.end(log); }
+
+  private:
+    struct Pending {
+        std::map<model::Log, std::pair<std::string, uint32_t>> blocks;
+        store::Cursors cursors;
+        model::Ledger ledger;
+        std::map<std::string, std::string> meta;
+        std::optional<store::Checkpoint> checkpoint;
+        int64_t time_ns = 0;
+        int64_t due_ns = base::kNever;  // boot time by which it is to be committed, with an intake block or alone
+        size_t bytes = 0;
+        bool empty() const {
+            return blocks.empty() && cursors.empty() && ledger.empty() && meta.empty() && !checkpoint;
+        }
+    };
+    struct Transaction;
+
+    void run();
+    void one_round(int64_t until_ns);
+    void build(Transaction& transaction);
+    bool commit(Transaction& transaction);
+    void published(Transaction& transaction, const std::vector<store::Appended>& appended);
+    void plan_trim(store::Batch& batch);
+    void merge_locked(Pending&& part, int64_t due_ns);
+
+    const WriterSettings settings_;
+    store::Store& store_;
+    std::unique_ptr<store::Reader> reader_;  // for the trim's look at old blocks
+    OpenBlock& open_;
+    BlockCache& cache_;
+    metrics::Registry& metrics_;
+    const base::Clock& clock_;
+    ArrivalClock& arrival_;
+    mqtt::Session* session_ = nullptr;
+    std::function<void()> intake_committed_, outputs_committed_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    Pending pending_;
+    model::Ledger ledger_;
+    store::Cursors cursors_;
+    store::Usage usage_;
+    std::map<model::Log, uint64_t> trimmed_;
+    bool stopping_ = false, draining_ = false, idle_ = false;
+    std::atomic<uint64_t> progress_{0};
+    uint64_t checkpoint_seq_ = 0, transactions_ = 0;
+    uint32_t commits_since_trim_ = 0;
+    std::thread thread_;
+};
+
+}  // namespace tributary::gateway
