@@ -54,7 +54,8 @@ struct Batch {
     model::Ledger ledger;                                   // delta
     std::vector<std::pair<uint64_t, std::string>> configs;  // (seq of the config record, its text)
     std::map<std::string, std::string> meta;                // small facts: subscriptions, last session number, ...
-    // Trim: intake and output blocks wholly below these positions are deleted (a bounded number a transaction).
+    // Trim: intake and output blocks wholly below these positions are deleted, oldest first, at most 64 a transaction;
+    // of the batches that append only every eighth does so.
     std::map<model::Log, uint64_t> trim_below;
 
     bool empty() const {
@@ -106,6 +107,8 @@ class Store {
     // One transaction. On success returns what was appended, in order. On an error nothing is assumed: the caller
     // calls reopen() and finds out by next_seq() whether the transaction is there (an fsync error is an unknown state).
     virtual base::Result<std::vector<Appended>> commit(const Batch& batch) = 0;
+    // Opens the file again, under the same incarnation. What next_seq() says afterwards is on stable storage. A file
+    // found damaged is set aside as by open(), see report(); seqs go on, and readers must be made anew.
     virtual base::Result<> reopen() = 0;
 
     virtual base::Result<> save_checkpoint(const Checkpoint& checkpoint) = 0;  // own transaction

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/database.hpp"
+
+#include <cerrno>
+
+#include "base/files.hpp"
+#include "base/log.hpp"
+#include "store/store.hpp"
+
+namespace tributary::store {
+namespace {
+
+constexpr int kBusyMs = 2'000;
+
+const char* code_for(int sqlite_code, int os_error) {
+    switch (sqlite_code & 0xff) {
+        case SQLITE_FULL:
+            return kFull;
+        case SQLITE_IOERR:
+            return os_error == ENOSPC || os_error == EDQUOT ? kFull : kBroken;
+        case SQLITE_CANTOPEN:
+            return os_error == ENOSPC || os_error == EDQUOT ? kFull : kPath;
+        case SQLITE_READONLY:
+        case SQLITE_PERM:
+            return kPath;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+            return kLocked;
+        default:
+            return kBroken;
+    }
+}
+
+}  // namespace
+
+bool Statement::prepare(Database& database, const char* sql) {
+    database_ = &database;
+    const int code = sqlite3_prepare_v3(database.handle(), sql, -1, SQLITE_PREPARE_PERSISTENT, &handle_, nullptr);
+    if ((code & 0xff) == SQLITE_ERROR) database.note_damage();  // a table or column is missing
+    return database.note(code);
+}
+
+bool Statement::next() {
+    const int code = sqlite3_step(handle_);
+    if (code == SQLITE_ROW) return true;
+    ok_ = code == SQLITE_DONE || database_->note(code);
+    sqlite3_reset(handle_);
+    return false;
+}
+
+void Statement::reset() {
+    sqlite3_reset(handle_);
+    ok_ = true;
+}
+
+std::string_view Statement::text(int column) {
+    const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
+    return data == nullptr ? std::string_view{}
+                           : std::string_view(data, static_cast<size_t>(sqlite3_column_bytes(handle_, column)));
+}
+
+std::string_view Statement::blob(int column) {
+    const auto* data = static_cast<const char*>(sqlite3_column_blob(handle_, column));
+    return data == nullptr ? std::string_view{}
+                           : std::string_view(data, static_cast<size_t>(sqlite3_column_bytes(handle_, column)));
+}
+
+bool Database::open(const std::string& path, Mode mode) {
+    path_ = path;
+    const int how = mode == Mode::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    if (!note(sqlite3_open_v2(path.c_str(), &handle_, how | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr)))
+        return false;
+    sqlite3_busy_timeout(handle_, kBusyMs);
+    return note(sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr)) &&
+           note(sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr));
+}
+
+void Database::allow_writes() { sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr); }
+
+void Database::close() {
+    if (const int code = sqlite3_close(handle_); code != SQLITE_OK)
+        base::log::error("closing the store {}: {}", path_, sqlite3_errstr(code));
+    handle_ = nullptr;
+}
+
+bool Database::exec(const char* sql) { return note(sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr)); }
+
+std::string Database::pragma(const char* name) {
+    Statement statement;
+    if (!statement.prepare(*this, base::format("PRAGMA {}", name).c_str()) || !statement.first()) return {};
+    return std::string(statement.text(0));
+}
+
+bool Database::checkpoint() {
+    const int code = sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    return (code & 0xff) != SQLITE_BUSY && note(code);
+}
+
+bool Database::note(int code) {
+    if (code == SQLITE_OK) return true;
+    const int low = code & 0xff;
+    // No batch of ours breaks a constraint in a sound file.
+    if (low == SQLITE_CORRUPT || low == SQLITE_NOTADB || low == SQLITE_CONSTRAINT || low == SQLITE_MISMATCH)
+        damaged_ = true;
+    if (code_ == SQLITE_OK) {
+        code_ = code;
+        errno_ = handle_ != nullptr ? sqlite3_system_errno(handle_) : 0;
+        text_ = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
+    }
+    return false;
+}
+
+base::Error Database::error(std::string_view doing) {
+    std::string text = base::format("cannot {} the store {}: {}", doing, path_, text_);
+    const int low = code_ & 0xff;
+    if (errno_ != 0 && (low == SQLITE_IOERR || low == SQLITE_CANTOPEN || low == SQLITE_FULL))
+        text += base::format(" ({})", base::errno_text(errno_));
+    const char* code = code_for(code_, errno_);
+    code_ = SQLITE_OK;
+    return {code, std::move(text)};
+}
+
+}  // namespace tributary::store

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/writer.hpp"
+
+#include <algorithm>
+
+#include "base/hash.hpp"
+#include "base/log.hpp"
+#include "base/units.hpp"
+
+namespace tributary::store {
+namespace {
+
+constexpr int kTrimBlocks = 64;
+// Deletes touch other pages than appends do, so they ride in every eighth appending transaction only: at 150 messages
+// a commit that is 211 device bytes a message instead of 234.
+constexpr int kTrimEvery = 8;
+constexpr int64_t kWalBytesTooMany = 4 * kWalPages * kPageBytes;
+constexpr int64_t kBlockExtraBytes = 200;              // its other columns and its index entry
+constexpr int64_t kBatchExtraBytes = 16 * kPageBytes;  // pages touched besides: state, inner pages
+// Kept from the appends, so that cursors and trims find room in a full store.
+constexpr int64_t kReserveBytes = 256 << 10;
+
+size_t slot(model::Log log) { return static_cast<size_t>(log); }
+
+}  // namespace
+
+bool Connection::prepare() {
+    auto& db = database;
+    return begin.prepare(db, "BEGIN IMMEDIATE") && commit.prepare(db, "COMMIT") && rollback.prepare(db, "ROLLBACK") &&
+           insert_block.prepare(db,
+                                "INSERT INTO block(log, seq, count, first_time, last_time, incarnation, class, crc, "
+                                "body) VALUES(?,?,?,?,?,?,?,?,?)") &&
+           oldest.prepare(db, "SELECT seq FROM block WHERE log = ? ORDER BY seq LIMIT 1") &&
+           trim.prepare(db,
+                        "DELETE FROM block WHERE id IN (SELECT id FROM block WHERE log = ?1 AND seq < ?2 AND "
+                        "seq + count <= ?2 ORDER BY seq LIMIT ?3)") &&
+           set_state.prepare(db,
+                             "INSERT INTO state(kind, name, item, n) VALUES(?,?,?,?) ON CONFLICT DO UPDATE SET n = "
+                             "excluded.n") &&
+           add_state.prepare(db,
+                             "INSERT INTO state(kind, name, item, n) VALUES(?,?,?,?) ON CONFLICT DO UPDATE SET n = n + "
+                             "excluded.n") &&
+           set_meta.prepare(db,
+                            "INSERT INTO meta(name, value) VALUES(?,?) ON CONFLICT DO UPDATE SET value = "
+                            "excluded.value") &&
+           set_config.prepare(db, "INSERT OR REPLACE INTO config_history(seq, crc, body) VALUES(?,?,?)") &&
+           trim_configs.prepare(db,
+                                "DELETE FROM config_history WHERE seq < (SELECT max(seq) FROM config_history WHERE "
+                                "seq <= ?)") &&
+           insert_checkpoint.prepare(db, "INSERT INTO checkpoint(seq, version, crc, body) VALUES(?,?,?,?)") &&
+           trim_checkpoints.prepare(db,
+                                    "DELETE FROM checkpoint WHERE id NOT IN (SELECT id FROM checkpoint ORDER BY id "
+                                    "DESC LIMIT 2)") &&
+           page_count.prepare(db, "PRAGMA page_count") && freelist_count.prepare(db, "PRAGMA freelist_count");
+}
+
+Writer::Writer(const Options& options)
+    : options_(options), incarnation_(base::random_hex(8)), packer_(options.zstd_level) {
+    next_.fill(1);
+    first_.fill(1);
+    tentative_.fill(1);
+}
+
+Writer::~Writer() {
+    if (connection_) connection_->database.checkpoint();
+}
+
+// Deletes come first: the pages they free are used by the blocks of the same transaction.
+bool Writer::write(const Batch& batch, std::vector<Appended>& appended) {
+    return write_trims(batch) && write_blocks(batch, appended) && write_state(batch) && write_ledger(batch.ledger);
+}
+
+bool Writer::write_trims(const Batch& batch) {
+    if (batch.trim_below.empty()) return true;
+    if (!batch.appends.empty() && ++skipped_trims_ < kTrimEvery) return true;
+    skipped_trims_ = 0;
+    int left = kTrimBlocks;
+    for (const auto& [log, below] : batch.trim_below) {
+        if (left == 0) break;
+        if (first_[slot(log)] >= std::min(below, next_[slot(log)])) continue;
+        if (!connection_->trim.run(static_cast<int>(log), below, left)) return false;
+        left -= sqlite3_changes(connection_->database.handle());
+        if (!load_first(log)) return false;
+        if (log == model::Log::intake && !connection_->trim_configs.run(first_[slot(log)])) return false;
+    }
+    return true;
+}
+
+bool Writer::write_blocks(const Batch& batch, std::vector<Appended>& appended) {
+    std::array<bool, kLogSlots> touched{};
+    for (size_t i = 0; i < batch.appends.size(); i++) {
+        const Append& append = batch.appends[i];
+        uint64_t& next = tentative_[slot(append.log)];
+        const BlockHead head{static_cast<uint8_t>(append.log),
+                             next,
+                             append.count,
+                             append.first_time_ns,
+                             append.last_time_ns,
+                             incarnation_,
+                             append.priority};
+        if (!connection_->insert_block.run(static_cast<int>(head.log), head.seq, head.count, head.first_time_ns,
+                                           head.last_time_ns, head.incarnation, static_cast<int>(head.priority),
+                                           block_crc(head, packed_[i]), Blob{packed_[i]}))
+            return false;
+        appended.push_back({append.log, next, append.count});
+        next += append.count;
+        touched[slot(append.log)] = true;
+    }
+    for (const model::Log log : model::kLogs) {
+        if (!touched[slot(log)]) continue;
+        if (!connection_->set_state.run("next_seq", model::log_name(log), "", tentative_[slot(log)])) return false;
+    }
+    return true;
+}
+
+bool Writer::write_state(const Batch& batch) {
+    for (const auto& [name, position] : batch.cursors)
+        if (!connection_->set_state.run("cursor", name, "", position)) return false;
+    for (const auto& [name, value] : batch.meta)
+        if (!connection_->set_meta.run(name, value)) return false;
+    for (const auto& [seq, text] : batch.configs) {
+        std::string body;
+        packer_.pack(text, body);
+        if (!connection_->set_config.run(seq, text_crc(seq, {}, body), Blob{body})) return false;
+    }
+    return true;
+}
+
+bool Writer::write_ledger(const model::Ledger& delta) {
+    const auto add = [this](const char* kind, std::string_view name, std::string_view item, uint64_t n) {
+        return n == 0 || connection_->add_state.run(kind, name, item, n);
+    };
+    for (const auto& [name, account] : delta.streams) {
+        if (!add("stream", name, "received", account.received)) return false;
+        for (size_t i = 0; i < model::kFates; i++)
+            if (!add("stream", name, model::kFateNames[i], account.fates[i])) return false;
+    }
+    for (const auto& [log, account] : delta.logs) {
+        const auto name = model::log_name(log);
+        if (!add("log", name, "appended", account.appended) || !add("log", name, "delivered", account.delivered) ||
+            !add("log", name, "refused", account.refused) || !add("log", name, "thinned", account.thinned))
+            return false;
+    }
+    return true;
+}
+
+base::Result<std::vector<Appended>> Writer::commit(const Batch& batch) {
+    std::vector<Appended> appended;
+    if (batch.empty()) return appended;
+    if (auto can = usable(); !can) return can.error();
+    int64_t body_bytes = 0, stored_bytes = 0;
+    packed_.resize(std::max(packed_.size(), batch.appends.size()));
+    for (size_t i = 0; i < batch.appends.size(); i++) {
+        TRB_ASSERT(batch.appends[i].count > 0);
+        packer_.pack(batch.appends[i].body, packed_[i]);
+        body_bytes += static_cast<int64_t>(batch.appends[i].body.size());
+        stored_bytes += static_cast<int64_t>(packed_[i].size());
+    }
+    if (!batch.appends.empty()) {
+        const auto blocks = static_cast<int64_t>(batch.appends.size());
+        const int64_t needed = stored_bytes + blocks * kBlockExtraBytes + kBatchExtraBytes;
+        const int64_t reserve = std::min(kReserveBytes, options_.max_size_bytes / 8);
+        if (auto room = room_for(needed + reserve); !room) return room.error();
+    }
+    const Seqs first_before = first_;
+    appended.reserve(batch.appends.size());
+    if (!connection_->begin.run() || !write(batch, appended) || !connection_->commit.run()) {
+        first_ = first_before;
+        return broken("write to");
+    }
+    next_ = tentative_;
+    usage_.body_bytes += body_bytes, usage_.stored_bytes += stored_bytes, usage_.commits++;
+    // Readers that always overlap keep the WAL from starting over.
+    if (file_bytes(options_.path + "-wal") > kWalBytesTooMany) connection_->database.checkpoint();
+    return appended;
+}
+
+base::Result<> Writer::save_checkpoint(const Checkpoint& checkpoint) {
+    if (auto can = usable(); !can) return can;
+    std::string body;
+    packer_.pack(checkpoint.state, body);
+    if (auto room = room_for(static_cast<int64_t>(body.size()) + kBatchExtraBytes); !room) return room;
+    const uint32_t crc = text_crc(checkpoint.seq, checkpoint.version, body);
+    if (!connection_->begin.run() ||
+        !connection_->insert_checkpoint.run(checkpoint.seq, checkpoint.version, crc, Blob{body}) ||
+        !connection_->trim_checkpoints.run() || !connection_->commit.run())
+        return broken("write a checkpoint to");
+    return {};
+}
+
+base::Result<> Writer::room_for(int64_t bytes) {
+    const std::string wal = options_.path + "-wal";
+    const int64_t used = used_bytes();
+    if (used + bytes + file_bytes(wal) <= options_.max_size_bytes) return {};
+    // What stands in the WAL only is counted twice: bring it home before saying no.
+    if (used + bytes <= options_.max_size_bytes && connection_->database.checkpoint() &&
+        used_bytes() + bytes + file_bytes(wal) <= options_.max_size_bytes)
+        return {};
+    if (connection_->database.failed()) return broken("checkpoint");
+    return base::Error{kFull, base::format("the store {} is full: {} of {} (store.max_size) are used", options_.path,
+                                           base::format_size(used), base::format_size(options_.max_size_bytes))};
+}
+
+int64_t Writer::used_bytes() const {
+    Statement& pages = connection_->page_count;
+    Statement& unused_pages = connection_->freelist_count;
+    const int64_t all = pages.first() ? pages.integer(0) : 0;
+    const int64_t unused = unused_pages.first() ? unused_pages.integer(0) : 0;
+    pages.reset(), unused_pages.reset();  // an open statement is an open read transaction
+    return (all - unused) * kPageBytes;
+}
+
+Usage Writer::usage() const {
+    Usage usage = usage_;
+    usage.file_bytes = file_bytes(options_.path) + file_bytes(options_.path + "-wal");
+    if (connection_) usage.used_bytes = used_bytes();
+    return usage;
+}
+
+base::Result<> Writer::usable() const {
+    if (broken_.empty()) return {};
+    return base::Error{kBroken, "the store must be opened again after: " + broken_};
+}
+
+base::Error Writer::broken(std::string_view doing) {
+    auto error = connection_->database.error(doing);
+    if (sqlite3_get_autocommit(connection_->database.handle()) == 0) connection_->rollback.run();
+    damaged_ = connection_->database.damaged();
+    broken_ = error.message;
+    return error;
+}
+
+}  // namespace tributary::store

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The write side: one connection with its statements (Connection), and the Store around it that gives out sequence
+// numbers, keeps the cap and knows whether the connection can still be trusted. Writer thread only.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/database.hpp"
+#include "store/pack.hpp"
+#include "store/schema.hpp"
+#include "store/store.hpp"
+
+namespace tributary::store {
+
+constexpr size_t kLogSlots = 1 + static_cast<size_t>(model::Log::refused);
+using Seqs = std::array<uint64_t, kLogSlots>;  // by the log's number; slot 0 is not used
+
+// Everything that dies with the connection.
+struct Connection {
+    Database database;
+    Statement begin, commit, rollback;
+    Statement insert_block, oldest, trim;
+    Statement set_state, add_state, set_meta, set_config, trim_configs;
+    Statement insert_checkpoint, trim_checkpoints;
+    Statement page_count, freelist_count;
+
+    bool prepare();
+};
+
+class Writer final : public Store {
+  public:
+    explicit Writer(const Options& options);
+    ~Writer() override;
+    base::Result<> start();
+
+    base::Result<std::vector<Appended>> commit(const Batch& batch) override;
+    base::Result<> reopen() override;
+    base::Result<> save_checkpoint(const Checkpoint& checkpoint) override;
+    uint64_t next_seq(model::Log log) const override { return next_[static_cast<size_t>(log)]; }
+    uint64_t first_seq(model::Log log) const override { return first_[static_cast<size_t>(log)]; }
+    const std::string& incarnation() const override { return incarnation_; }
+    std::string report() const override { return report_; }
+    Usage usage() const override;
+    base::Result<std::unique_ptr<Reader>> reader() const override { return Reader::open(options_.path); }
+
+  private:
+    base::Result<> connect();
+    base::Result<> connect_or_set_aside();
+    bool load_seqs();
+    base::Result<> usable() const;
+    base::Error broken(std::string_view doing);
+    base::Result<> room_for(int64_t bytes);
+    int64_t used_bytes() const;
+    bool write(const Batch& batch, std::vector<Appended>& appended);
+    bool write_blocks(const Batch& batch, std::vector<Appended>& appended);
+    bool write_state(const Batch& batch);
+    bool write_ledger(const model::Ledger& delta);
+    bool write_trims(const Batch& batch);
+    bool load_first(model::Log log);
+
+    const Options options_;
+    const std::string incarnation_;
+    WriterLock lock_;
+    Packer packer_;
+    std::unique_ptr<Connection> connection_;
+    Seqs next_{}, first_{};
+    // What a failed commit may have used: a fresh file must not give the same ids out again.
+    Seqs tentative_{};
+    std::vector<std::string> packed_;
+    std::string report_;
+    std::string broken_;  // why nothing is accepted before reopen(); empty = all is well
+    bool damaged_ = false;
+    int skipped_trims_ = 0;
+    Usage usage_;
+};
+
+}  // namespace tributary::store

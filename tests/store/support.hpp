@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of the store share: a folder that goes away, and shorthands for batches.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <string>
+
+#include "base/files.hpp"
+#include "store/store.hpp"
+
+namespace tributary::store {
+
+struct TempFolder {
+    TempFolder() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "tributary-store-XXXXXX").string();
+        REQUIRE(mkdtemp(pattern.data()) != nullptr);
+        path = pattern;
+    }
+    ~TempFolder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path, ignored);
+    }
+    TempFolder(const TempFolder&) = delete;
+    TempFolder& operator=(const TempFolder&) = delete;
+    std::string file() const { return path + "/store.db"; }
+
+    std::string path;
+};
+
+inline std::unique_ptr<Store> open_store(const std::string& path, int64_t max_size = int64_t{1} << 30) {
+    auto store = Store::open({path, max_size, 1});
+    if (!store) FAIL(store.error().text());
+    return std::move(*store);
+}
+
+inline std::unique_ptr<Reader> open_reader(const Store& store) {
+    auto reader = store.reader();
+    if (!reader) FAIL(reader.error().text());
+    return std::move(*reader);
+}
+
+inline Append append(model::Log log, uint32_t count, std::string_view body) {
+    return {log, count, 1'000, 2'000, 0, body};
+}
+
+inline std::vector<Appended> commit(Store& store, const Batch& batch) {
+    auto appended = store.commit(batch);
+    if (!appended) FAIL(appended.error().text());
+    return std::move(*appended);
+}
+
+// Behind the store's back.
+inline void meddle(const std::string& path, const std::string& sql) {
+    sqlite3* database = nullptr;
+    REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+    char* message = nullptr;
+    const int code = sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &message);
+    INFO((message != nullptr ? message : ""));
+    CHECK(code == SQLITE_OK);
+    sqlite3_free(message);
+    sqlite3_close(database);
+}
+
+inline std::string bytes_of(const std::string& path) {
+    auto bytes = base::read_file(path);
+    REQUIRE(bytes.ok());
+    return std::move(*bytes);
+}
+
+}  // namespace tributary::store
