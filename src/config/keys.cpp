@@ -36,7 +36,7 @@ constexpr std::array kMqtt{
     Key<MqttSettings>{{"session_expiry", duration, "7d",
                        "How long the broker keeps our messages while we are away (MQTT 5); longer than the longest "
                        "planned stop",
-                       0, 49710 * kDay},
+                       0, 3650 * kDay},
                       &MqttSettings::session_expiry_ns},
     Key<MqttSettings>{
         {"receive_maximum", integer, "1000", "Unacknowledged messages we accept at once (MQTT 5)", 1, 65535},

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <exception>
+#include <iostream>
+
+#include "cli/commands.hpp"
+
+int main(int argc, char** argv) {
+    CLI::App app{"Tributary: MQTT sensor data, safe on local disk first, then thought about, then in Kafka",
+                 "tributary"};
+    int exit_code = 0;
+    app.require_subcommand(0, 1);
+    app.set_help_all_flag("--help-all", "Print the help of all commands");
+    for (const auto add : {tributary::cli::add_run, tributary::cli::add_check, tributary::cli::add_status,
+                           tributary::cli::add_list, tributary::cli::add_replay, tributary::cli::add_simulate,
+                           tributary::cli::add_bench, tributary::cli::add_version})
+        add(app, exit_code);
+    try {
+        app.parse(argc, argv);
+        if (app.get_subcommands().empty()) std::cout << app.help();
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    } catch (const std::exception& error) {
+        std::cerr << "tributary: " << error.what() << '\n';
+        return 1;
+    }
+    std::cout.flush();
+    return exit_code == 0 && !std::cout ? 1 : exit_code;
+}
