@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mqtt/dup_filter.hpp"
+
+#include <doctest/doctest.h>
+
+using tributary::model::Message;
+using tributary::mqtt::DupFilter;
+
+namespace {
+
+Message fresh(uint16_t id, const char* payload, uint32_t session = 1) {
+    return {"t", payload, id, 1, false, false, session};
+}
+Message again(uint16_t id, const char* payload, uint32_t session = 1) {
+    return {"t", payload, id, 1, false, true, session};
+}
+
+}  // namespace
+
+TEST_CASE("what is not acknowledged and comes again is filtered, once") {
+    DupFilter filter;
+    filter.kept(fresh(7, "a"));
+    CHECK(!filter.is_duplicate(fresh(7, "a")));     // DUP=0 is never filtered
+    CHECK(!filter.is_duplicate(again(7, "b")));     // another payload
+    CHECK(!filter.is_duplicate(again(8, "a")));     // another id
+    CHECK(!filter.is_duplicate(again(7, "a", 2)));  // another session
+    CHECK(filter.is_duplicate(again(7, "a")));
+    CHECK(!filter.is_duplicate(again(7, "a")));  // each entry once
+    Message other_topic = again(7, "a");
+    filter.kept(fresh(7, "a"));
+    other_topic.topic = "u";
+    CHECK(!filter.is_duplicate(other_topic));
+}
+
+TEST_CASE("only the last message with an id counts") {
+    DupFilter filter;
+    filter.kept(fresh(7, "a"));
+    filter.kept(fresh(7, "b"));
+    CHECK(!filter.is_duplicate(again(7, "a")));
+    CHECK(filter.is_duplicate(again(7, "b")));
+}
+
+TEST_CASE("a broker that takes the lowest free id may redeliver a new message that equals an acknowledged one: kept") {
+    DupFilter filter;
+    // A sensor that says the same once a second: every message comes as id 1.
+    for (int i = 0; i < 100; i++) {
+        filter.kept(fresh(1, "on"));
+        filter.acknowledged(1);
+    }
+    CHECK(!filter.is_duplicate(again(1, "on")));
+    filter.kept(fresh(1, "on"));  // not acknowledged yet: the id cannot be in use for anything else
+    CHECK(filter.is_duplicate(again(1, "on")));
+}
+
+TEST_CASE("a broker that goes round the ids: an acknowledged message whose PUBACK got lost is filtered") {
+    DupFilter filter;
+    for (uint16_t id = 1; id <= 100; id++) {
+        filter.kept(fresh(id, "same"));
+        filter.acknowledged(id);
+    }
+    CHECK(filter.is_duplicate(again(100, "same")));
+    // A new session starts the evidence anew.
+    filter.kept(fresh(5, "same", 2));
+    filter.acknowledged(5);
+    CHECK(!filter.is_duplicate(again(5, "same", 2)));
+}
+
+TEST_CASE("entries older than the tail are not trusted") {
+    DupFilter filter;
+    filter.kept(fresh(60000, "old"));
+    for (uint32_t i = 0; i < DupFilter::kTail + 1; i++) filter.kept(fresh(static_cast<uint16_t>(i + 1), "x"));
+    CHECK(!filter.is_duplicate(again(60000, "old")));
+}
