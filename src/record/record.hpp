@@ -27,6 +27,8 @@ struct KafkaRecord {
     std::string value;
     std::string id;              // header tb-id: <incarnation>/<log>/<seq>[.<n>]
     std::string_view time_mark;  // header tb-time; "" = no header
+    bool replayed = false;       // header tb-replay
+    bool json = true;            // false: value is the sensor's bytes (forward "raw")
     int64_t timestamp_ms = 0;
 };
 
@@ -41,7 +43,8 @@ void project(const Source& source, std::string_view series, const model::Reading
 void project_raw(const Source& source, const model::Message& message, uint64_t seq, int64_t arrival_ns, bool with_value,
                  KafkaRecord& out);
 
-// One JSON line as `replay` prints it: {"topic","partition_key","timestamp","headers":{...},"value"}.
+// One JSON line as `replay` prints it: {"topic","partition_key","timestamp","headers":{...},"value"}. A raw value is
+// printed as text, or as {"base64": "..."} when it is not UTF-8.
 std::string to_json_line(const Source& source, const KafkaRecord& record);
 
 }  // namespace tributary::record

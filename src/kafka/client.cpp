@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/client.hpp"
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "base/log.hpp"
+
+namespace tributary::kafka {
+
+namespace {
+
+using base::Error;
+
+// Properties we own: name, the values that are allowed all the same ("" = none), and why.
+struct Reserved {
+    std::string_view name, allowed, also_allowed, why;
+};
+constexpr std::array kReserved{
+    Reserved{"enable.idempotence", "true", "true", "order and freedom from duplicates rest on it"},
+    Reserved{"enable.gapless.guarantee", "true", "true", "the order of the records rests on it"},
+    Reserved{"acks", "all", "-1", "a record that only the leader has can be lost"},
+    Reserved{"request.required.acks", "all", "-1", "a record that only the leader has can be lost"},
+    Reserved{"transactional.id", "", "", "the gateway decides itself about transactions: see delivery"},
+    Reserved{"message.timeout.ms", "0", "0", "a record that times out would leave a gap"},
+    Reserved{"delivery.timeout.ms", "0", "0", "a record that times out would leave a gap"},
+    Reserved{"bootstrap.servers", "", "", "write it as brokers in [kafka]"},
+    Reserved{"metadata.broker.list", "", "", "write it as brokers in [kafka]"},
+    Reserved{"delivery.report.only.error", "false", "false", "cursors move by delivery reports"},
+    Reserved{"enabled_events", "", "", "the gateway chooses the events it reads"},
+    Reserved{"log.queue", "true", "true", "the gateway reads the client's log there"},
+    Reserved{"test.mock.num.brokers", "", "", "write brokers = \"mock\" in [kafka]"},
+};
+
+base::Result<> check_property(const std::string& name, const std::string& value) {
+    for (const auto& reserved : kReserved)
+        if (name == reserved.name &&
+            (reserved.allowed.empty() || (value != reserved.allowed && value != reserved.also_allowed)))
+            return Error{"TRB-KAFKA-001", base::format("kafka.properties: \"{}\" cannot be set{}: {}", name,
+                                                       reserved.allowed.empty() ? "" : " to this value", reserved.why)};
+    return {};
+}
+
+// The value is never shown: it may be a password.
+base::Result<> set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+    std::array<char, 512> text{};
+    if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), text.data(), text.size()) == RD_KAFKA_CONF_OK) return {};
+    return Error{"TRB-KAFKA-002", base::format("kafka.properties: librdkafka does not take \"{}\": {}", name,
+                                               std::string_view(text.data()).find(value) == std::string_view::npos
+                                                   ? text.data()
+                                                   : "the value is not allowed")};
+}
+
+}  // namespace
+
+base::Result<Owned<rd_kafka_conf_t>> producer_conf(const config::Settings& settings, const std::string& brokers,
+                                                   Sending sending) {
+    std::vector<std::pair<std::string, std::string>> values{
+        {"bootstrap.servers", brokers},
+        {"client.id", "tributary-" + settings.gateway.id},
+        {"acks", "all"},
+        {"enable.idempotence", "true"},
+        {"message.timeout.ms", "0"},
+        {"queue.buffering.max.messages", "20000"},
+        {"queue.buffering.max.kbytes", "16384"},
+        {"linger.ms", "100"},
+        {"reconnect.backoff.ms", "500"},
+        {"reconnect.backoff.max.ms", "5000"},  // after a long outage the first record leaves within seconds
+        {"socket.keepalive.enable", "true"},
+        {"partitioner", "murmur2_random"},  // the Java client's: a key finds the same partition from everywhere
+        {"log.queue", "true"},
+    };
+    for (const auto& [name, value] : settings.kafka.properties) {
+        if (auto allowed = check_property(name, value); !allowed) return allowed.error();
+        // librdkafka knows two names for one knob; the later call wins.
+        values.emplace_back(name, value);
+    }
+    const bool singly = sending == Sending::singly;
+    // In batches, whatever goes wrong with one must stop everything behind it (a fatal error, a new producer), or later
+    // records would overtake it. Singly, records that must keep their order are never in flight together.
+    values.emplace_back("enable.gapless.guarantee", singly ? "false" : "true");
+    if (singly) {
+        values.emplace_back("linger.ms", "0");
+        values.emplace_back("batch.num.messages", "1");
+    }
+    Owned<rd_kafka_conf_t> conf(rd_kafka_conf_new());
+    // Known since 2.5.0: no uplink use that nobody asked for.
+    rd_kafka_conf_set(conf.get(), "enable.metrics.push", "false", nullptr, 0);
+    for (const auto& [name, value] : values)
+        if (auto done = set(conf.get(), name, value); !done) return done.error();
+    rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+    return conf;
+}
+
+base::Result<Owned<rd_kafka_t>> make_producer(Owned<rd_kafka_conf_t> conf) {
+    std::array<char, 512> text{};
+    Owned<rd_kafka_t> producer(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), text.data(), text.size()));
+    if (!producer) return Error{"TRB-KAFKA-003", base::format("the Kafka producer cannot be made: {}", text.data())};
+    static_cast<void>(conf.release());  // the producer owns it now
+    rd_kafka_set_log_queue(producer.get(), nullptr);
+    return producer;
+}
+
+Trouble trouble_of(rd_kafka_resp_err_t error) {
+    switch (error) {
+        case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+            return Trouble::stamp;
+        case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+        case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+        case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+        case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+        case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+            return Trouble::record;
+        case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+        case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+        case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+        case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+            return Trouble::topic;
+        default:
+            return Trouble::passing;
+    }
+}
+
+std::string topic_of(const config::KafkaSettings& settings, model::Log log) {
+    return base::format("{}.{}", settings.prefix, log == model::Log::intake ? "readings" : model::log_name(log));
+}
+
+const std::vector<model::Log>& sent_logs() {
+    static const std::vector logs{model::Log::intake, model::Log::windows, model::Log::events, model::Log::late,
+                                  model::Log::dead};
+    return logs;
+}
+
+}  // namespace tributary::kafka

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// One log on its way to Kafka: what was pulled from its Feed and is not settled yet, in order, and the cursor over the
+// gap-free prefix of what is. After trouble it rewinds: the feed is asked again from the cursor on, and only what was
+// not delivered goes out again. Owned by the replicator's thread. It knows nothing of librdkafka.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "kafka/replicator.hpp"
+
+namespace tributary::kafka {
+
+class Lane {
+  public:
+    enum class State : uint8_t { waiting, flying, delivered, refused };
+    struct Slot {
+        uint64_t seq = 0;
+        uint32_t n = 0;
+        State state = State::waiting;
+        bool last = true;
+        bool nothing = false;
+        bool sent_before = false;
+        bool stamp_refused = false;
+        int64_t stamp_ms = 0;  // as sent
+        const Accounts* accounts = nullptr;
+        std::shared_ptr<const void> keep;  // the value's bytes while they are in flight
+    };
+
+    Lane(Feed& feed, std::string topic);
+
+    const std::string& topic() const { return topic_; }
+    model::Log log() const { return feed_.log(); }
+
+    // The next record to send, or null: nothing now. Takes at most `budget` items from the feed. The same one again
+    // until sent() or refuse() was called.
+    const Item* fetch(int& budget);
+    Slot& pending() { return at(send_); }        // of the item fetch() gave
+    uint64_t position() const { return send_; }  // of the item fetch() gave; travels with the record
+    void sent();
+    void refuse_pending();
+
+    Slot& slot(uint64_t position_low_bits);
+    void land(Slot& slot, State state);  // a flying slot is delivered, refused or waiting again
+    size_t flying() const { return flying_; }
+
+    // Nothing flies: starts again at the cursor.
+    void rewind();
+    // A producer is gone with what was in flight.
+    void abandon();
+
+    // Singly: records of one key are not in flight together, up to what was pulled when the trouble began.
+    void begin_singly() { singly_until_ = tail_; }
+    bool singly_done() const { return send_ >= singly_until_ && flying_ == 0; }
+    bool may_send_singly(std::string_view key);
+
+    // Moves the cursor and reports when it did. Returns what was delivered and refused since the last call.
+    void report(Progress& progress);
+
+    int64_t held_until_ns = 0;  // boot time: its topic is not usable before
+    bool rewind_wanted = false;
+
+    static constexpr unsigned kPositionBits = 27;
+
+  private:
+    Slot& at(uint64_t position) { return ring_[position & (ring_.size() - 1)]; }
+    void push();
+    void settle();
+    void count(const Slot& last, bool refused);
+
+    struct Tally {
+        uint64_t forwarded = 0, rejected = 0;
+    };
+
+    Feed& feed_;
+    std::string topic_;
+    std::vector<Slot> ring_;                   // a power of two
+    uint64_t head_ = 0, send_ = 0, tail_ = 0;  // head: first of the oldest unsettled source record; send: next to send
+    uint64_t singly_until_ = 0;
+    std::unordered_set<std::string> keys_;  // in flight while sending singly
+    size_t flying_ = 0;
+    Item item_;
+    bool has_item_ = false;
+    uint64_t cursor_;
+    bool moved_ = false;
+    model::LogAccount account_;
+    std::unordered_map<const Accounts*, Tally> tallies_;
+};
+
+}  // namespace tributary::kafka

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pump: the Replicator itself. It ties the lanes (what is on its way), one producer life after the other, the stamp
+// rule and the topic check together. Its members stand in three files: pump.cpp (a step, the producer's lives),
+// pump_events.cpp (what librdkafka says), pump_send.cpp (brokers, topics, sending). One thread; wake() and status()
+// any.
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+#include "base/log.hpp"
+#include "kafka/lane.hpp"
+#include "kafka/mock_cluster.hpp"
+#include "kafka/producer.hpp"
+#include "kafka/stamp_rule.hpp"
+#include "kafka/topics.hpp"
+
+namespace tributary::kafka {
+
+inline constexpr size_t kWindow = 10'000;       // records in flight
+inline constexpr size_t kReservePerLane = 500;  // a later lane leaves room for the ones before it
+inline constexpr int kItemsPerStep = 2'000;
+inline constexpr int64_t kGatherReportsNs =
+    150 * base::kNsPerMs;  // nothing to send: reports can wait that long for company
+inline constexpr int64_t kSilenceNs = 15 * base::kNsPerSecond;  // in flight and no report: are the brokers still there?
+inline constexpr int64_t kHoldNs = 10 * base::kNsPerSecond;     // before a topic that would not do is tried again
+inline constexpr int64_t kDrainNs = 5 * base::kNsPerSecond;     // for what is on the wire when a producer ends
+inline constexpr int64_t kFirstCheckMs = 200, kLongestCheckMs = 2'000;
+
+inline int to_ms(int64_t ns) {
+    return static_cast<int>(std::clamp<int64_t>((ns + base::kNsPerMs - 1) / base::kNsPerMs, 0, 1'000'000));
+}
+
+// At most so many lines a minute: a broker that flaps must not fill the journal.
+class LogLimit {
+  public:
+    bool allow(int64_t now_ns) {
+        if (now_ns - minute_ns_ > 60 * base::kNsPerSecond) {
+            if (skipped_ > 0) base::log::info("kafka: {} more messages of the Kafka client were left out", skipped_);
+            minute_ns_ = now_ns, lines_ = 0, skipped_ = 0;
+        }
+        if (lines_ < 20) return lines_++, true;
+        return skipped_++, false;
+    }
+
+  private:
+    int64_t minute_ns_ = 0;
+    uint64_t lines_ = 0, skipped_ = 0;
+};
+
+struct Counters {
+    explicit Counters(metrics::Registry& r)
+        : delivered(r.counter("tributary_kafka_delivered_total", "Records that Kafka has taken")),
+          refused(r.counter("tributary_kafka_refused_total", "Records that Kafka will never take")),
+          resent(r.counter("tributary_kafka_resent_total", "Records handed to the producer a second time")),
+          clamped(r.counter("tributary_kafka_clamped_total", "Records whose timestamp was brought back to our clock")),
+          producers(r.counter("tributary_kafka_producers_total", "Producers made since start; 1 is a quiet life")),
+          in_flight(r.gauge("tributary_kafka_in_flight_records", "Records waiting for Kafka's answer")),
+          connected(r.gauge("tributary_kafka_connected", "1 while at least one broker is up")) {}
+    metrics::Counter &delivered, &refused, &resent, &clamped, &producers;
+    metrics::Gauge &in_flight, &connected;
+};
+
+class Pump final : public Replicator {
+  public:
+    Pump(const config::Settings& settings, const std::vector<Feed*>& feeds, Progress& progress,
+         metrics::Registry& metrics, const base::Clock& clock, std::unique_ptr<MockCluster> mock)
+        : settings_(settings),
+          progress_(progress),
+          metrics_(metrics),
+          counters_(metrics),
+          clock_(clock),
+          mock_(std::move(mock)),
+          brokers_(mock_ ? mock_->brokers() : settings.kafka.brokers) {
+        for (Feed* feed : feeds) lanes_.emplace_back(*feed, topic_of(settings.kafka, feed->log()));
+        if (mock_) shown_.mock_brokers = brokers_;
+    }
+
+    void step(int64_t timeout_ns) override;
+    void wake() override;
+    bool flush(int64_t timeout_ns) override;
+    Status status() const override {
+        const std::lock_guard lock(mutex_);
+        return shown_;
+    }
+
+  private:
+    bool start_producer();
+    void end_producer();
+    void restart(Sending next, const std::string& why);
+    void hold(Lane& lane, const std::string& code, const std::string& text);
+
+    bool drain(int timeout_ms);
+    void on_event(rd_kafka_event_t* event);
+    void on_report(const rd_kafka_message_t& message);
+    void on_error(rd_kafka_event_t* event);
+    void on_log(rd_kafka_event_t* event);
+    void on_topics_made(rd_kafka_event_t* event);
+    void refuse(Lane& lane, const Lane::Slot& slot, std::string_view topic, std::string_view key,
+                rd_kafka_resp_err_t error, size_t size);
+
+    bool check_due(int64_t now_ns) const;
+    void check(int64_t timeout_ns);
+    bool pull();
+    bool pull(size_t index, int& budget);
+    bool send(Lane& lane, size_t index, const Item& item);
+    void wait(int64_t timeout_ns);
+    void advance();
+    void publish();
+    size_t in_flight() const {
+        size_t sum = 0;
+        for (const auto& lane : lanes_) sum += lane.flying();
+        return sum;
+    }
+    void down(const std::string& why) { connected_ = false, error_ = why; }
+
+    const config::Settings& settings_;
+    Progress& progress_;
+    metrics::Registry& metrics_;
+    Counters counters_;
+    const base::Clock& clock_;
+    std::unique_ptr<MockCluster> mock_;
+    const std::string brokers_;
+    std::vector<Lane> lanes_;  // before producer_: it still reads their bytes while it ends
+    std::unique_ptr<Producer> producer_;
+    StampRule stamps_;
+    LogLimit log_limit_;
+
+    Sending sending_ = Sending::batched;
+    std::optional<Sending> restart_as_;  // the producer is to end; no more is sent with it
+    int64_t drain_until_ns_ = 0, start_at_ns_ = 0, backoff_ns_ = 0;
+    bool connected_ = false, creating_ = false, healthy_ = false;
+    bool more_ = false;  // something waits only for room
+    int64_t check_ms_ = kFirstCheckMs, last_report_ns_ = 0;
+    int failed_checks_ = 0;
+    std::string error_;
+
+    mutable std::mutex mutex_;  // shown_, woken_, and producer_ against wake()
+    std::condition_variable woken_up_;
+    bool woken_ = false;
+    Status shown_, now_;
+};
+
+}  // namespace tributary::kafka

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/pump.hpp"
+
+namespace tributary::kafka {
+
+bool Pump::check_due(int64_t now_ns) const {
+    if (!connected_) return true;
+    return std::any_of(lanes_.begin(), lanes_.end(),
+                       [&](const Lane& lane) { return lane.held_until_ns != 0 && now_ns >= lane.held_until_ns; });
+}
+
+// The wait of an outage happens in here: a broker that comes back ends it.
+void Pump::check(int64_t timeout_ns) {
+    std::vector<std::string> names;
+    for (const auto& lane : lanes_) names.push_back(lane.topic());
+    const int limit_ms = std::max(1, std::min(to_ms(timeout_ns), static_cast<int>(check_ms_)));
+    const TopicCheck found = check_topics(producer_->handle(), names, limit_ms);
+    if (!found.reached) {
+        check_ms_ = std::min(check_ms_ * 2, kLongestCheckMs);
+        connected_ = false;
+        if (error_.empty()) error_ = found.error;
+        if (++failed_checks_ == 2) {
+            healthy_ = false;
+            metrics_.degraded("kafka", "TRB-KAFKA-004",
+                              base::format("no Kafka broker answers: {}; records wait in the store", error_));
+        }
+        return;
+    }
+    connected_ = true;
+    check_ms_ = kFirstCheckMs, failed_checks_ = 0;
+    const int64_t now_ns = last_report_ns_ = clock_.boot_ns();
+    bool all_there = true;
+    for (auto& lane : lanes_) {
+        if (lane.held_until_ns > now_ns) {  // being there is not enough for a topic we may not write to
+            all_there = false;
+            continue;
+        }
+        lane.held_until_ns = 0;
+        if (std::find(found.missing.begin(), found.missing.end(), lane.topic()) == found.missing.end()) continue;
+        all_there = false;
+        if (settings_.kafka.create_topics)
+            lane.held_until_ns = now_ns + kHoldNs;
+        else
+            hold(lane, "TRB-KAFKA-005", missing_topic_text(lane.topic(), settings_.kafka, "create_topics is off"));
+    }
+    if (all_there) {
+        if (!healthy_) metrics_.healthy("kafka");
+        healthy_ = true;
+        error_.clear();
+    } else if (settings_.kafka.create_topics && !creating_) {
+        creating_ = true;
+        create_topics(producer_->handle(), producer_->queue(), found.missing, settings_.kafka, false);
+    }
+}
+
+void Pump::on_topics_made(rd_kafka_event_t* event) {
+    creating_ = false;
+    const Creation result = creation_result(event);
+    for (auto& lane : lanes_) {
+        if (std::find(result.done.begin(), result.done.end(), lane.topic()) != result.done.end()) {
+            lane.held_until_ns = 0;
+            base::log::info("kafka: topic \"{}\" is there", lane.topic());
+        }
+        for (const auto& [name, why] : result.failures)
+            if (lane.held_until_ns != 0 && (name.empty() || name == lane.topic()))
+                hold(lane, "TRB-KAFKA-005",
+                     missing_topic_text(lane.topic(), settings_.kafka, base::format("cannot be created ({})", why)));
+    }
+    if (result.failures.empty()) {
+        metrics_.healthy("kafka");
+        healthy_ = true;
+        error_.clear();
+    }
+}
+
+bool Pump::pull() {
+    int budget = kItemsPerStep;
+    bool any = false;
+    more_ = false;
+    for (size_t i = 0; i < lanes_.size() && !restart_as_; i++)
+        if (lanes_[i].held_until_ns == 0 && !lanes_[i].rewind_wanted) any |= pull(i, budget);
+    return any || budget < kItemsPerStep;
+}
+
+bool Pump::pull(size_t index, int& budget) {
+    Lane& lane = lanes_[index];
+    const size_t window = kWindow - std::min(index, size_t{8}) * kReservePerLane;
+    size_t others = in_flight() - lane.flying();
+    bool any = false;
+    while (others + lane.flying() < window) {
+        const Item* item = lane.fetch(budget);
+        if (item == nullptr) {
+            more_ |= budget == 0;
+            return any;
+        }
+        if (sending_ == Sending::singly && !lane.may_send_singly(item->record->key)) break;
+        if (!send(lane, index, *item)) break;
+        any = true;
+    }
+    more_ = true;
+    return any;
+}
+
+// False: not now.
+bool Pump::send(Lane& lane, size_t index, const Item& item) {
+    const record::KafkaRecord& record = *item.record;
+    Lane::Slot& slot = lane.pending();
+    const auto stamp = stamps_.stamp(record.timestamp_ms, slot.stamp_refused, clock_);
+    const bool own = item.keep == nullptr && item.value.data() == nullptr;
+    const uintptr_t id =
+        (uintptr_t{index} << Lane::kPositionBits) | (lane.position() & ((uintptr_t{1} << Lane::kPositionBits) - 1));
+    slot.stamp_ms = stamp.ms;
+    const std::string_view value = own ? std::string_view(record.value) : item.value;
+    const auto error = producer_->send({record, value, item.keep == nullptr, stamp.ms,
+                                        stamp.unsynced ? std::string_view("unsynced") : record.time_mark,
+                                        settings_.gateway.id, reinterpret_cast<void*>(id)});
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        now_.resent += slot.sent_before ? 1 : 0;
+        now_.clamped += stamp.clamped && !slot.sent_before ? 1 : 0;
+        lane.sent();
+        return true;
+    }
+    if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
+    switch (trouble_of(error)) {
+        case Trouble::stamp:
+        case Trouble::record:
+            refuse(lane, slot, record.topic, record.key, error, value.size());
+            lane.refuse_pending();
+            return true;
+        case Trouble::topic:
+            hold(lane, "TRB-KAFKA-006",
+                 base::format("Kafka does not know \"{}\" any more: {}; its records wait in the store", lane.topic(),
+                              rd_kafka_err2str(error)));
+            return false;
+        case Trouble::passing:
+            restart(sending_, rd_kafka_err2str(error));
+            return false;
+    }
+    return false;
+}
+
+}  // namespace tributary::kafka

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/replicator.hpp"
+
+#include "kafka/pump.hpp"
+
+namespace tributary::kafka {
+
+base::Result<std::unique_ptr<Replicator>> Replicator::create(const config::Settings& settings, std::vector<Feed*> feeds,
+                                                             Progress& progress, metrics::Registry& metrics,
+                                                             const base::Clock& clock) {
+    if (settings.kafka.delivery != "at-least-once")
+        return base::Error{"TRB-KAFKA-007", base::format("kafka.delivery = \"{}\" is not known; at-least-once is",
+                                                         settings.kafka.delivery)};
+    std::unique_ptr<MockCluster> mock;
+    if (settings.kafka.mock) {
+        auto started = MockCluster::start(settings.kafka);
+        if (!started) return started.error();
+        mock = std::move(*started);
+    }
+    // Refuses a bad property now, while someone is looking, and not at the first step.
+    for (const auto sending : {Sending::batched, Sending::singly}) {
+        auto conf = producer_conf(settings, mock ? mock->brokers() : settings.kafka.brokers, sending);
+        if (!conf) return conf.error();
+    }
+    return std::unique_ptr<Replicator>(
+        std::make_unique<Pump>(settings, feeds, progress, metrics, clock, std::move(mock)));
+}
+
+}  // namespace tributary::kafka
