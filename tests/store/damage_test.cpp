@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files that are not as we left them: newer, damaged, cut, tampered with, and disks that fail under way.
+#include <signal.h>
+#include <sys/resource.h>
+
 #include <fstream>
 
 #include "support.hpp"
@@ -229,6 +232,35 @@ TEST_CASE("damage found while running: commit says broken, reopen begins a fresh
     const uint64_t after = store->next_seq(Log::intake);
     store.reset();
     CHECK(open_store(folder.file())->next_seq(Log::intake) == after);
+}
+
+TEST_CASE("a disk that fails in the middle of a commit: all of it or nothing, and then on") {
+    const TempFolder folder;
+    auto store = open_store(folder.file());
+    Batch batch;
+    std::string body;
+    for (uint32_t x = 7; body.size() < 20'000; x = x * 1664525 + 1013904223) body += static_cast<char>(x >> 24);
+    batch.appends = {append(Log::intake, 5, body), append(Log::windows, 5, body)};
+    batch.cursors = {{"engine", 6}};
+    commit(*store, batch);
+    // The kernel refuses to let the WAL grow by more than a page.
+    rlimit before{};
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    rlimit tight = before;
+    tight.rlim_cur = std::filesystem::file_size(folder.file() + "-wal") + 5'000;
+    const auto old_handler = signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
+    batch.cursors = {{"engine", 11}};
+    const auto failed = store->commit(batch);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    signal(SIGXFSZ, old_handler);
+    REQUIRE(!failed.ok());
+    CHECK(failed.error().code == kBroken);
+    REQUIRE(store->reopen().ok());
+    CHECK(store->report().empty());
+    CHECK(store->next_seq(Log::intake) == 6);
+    CHECK(open_reader(*store)->cursors()->at("engine") == 6);
+    CHECK(commit(*store, batch)[0].first_seq == 6);
 }
 
 TEST_CASE("a lock held by a stranger is an error, not a hang, and passes") {

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bytes of docs/formats/intake-record.md and output-record.md, kept for ever: what once was written stays readable,
+// and what is written now is what the documents say. A change of format adds files here and changes none.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/files.hpp"
+#include "model/intake.hpp"
+#include "model/output.hpp"
+
+using namespace tributary;
+using namespace tributary::model;
+
+namespace {
+
+// "#" begins a comment; blanks do not count.
+std::string golden(const std::string& name) {
+    const auto text = base::read_file(std::string(TRIBUTARY_SOURCE_DIR) + "/tests/model/golden/" + name);
+    REQUIRE(text.ok());
+    std::string bytes, digits;
+    bool comment = false;
+    for (const char c : *text) {
+        if (c == '#') comment = true;
+        if (c == '\n') comment = false;
+        if (comment || !std::isxdigit(static_cast<unsigned char>(c))) continue;
+        digits += c;
+        if (digits.size() < 2) continue;
+        bytes += static_cast<char>(std::stoi(digits, nullptr, 16));
+        digits.clear();
+    }
+    CHECK(digits.empty());
+    return bytes;
+}
+
+std::string hex(std::string_view bytes) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string out;
+    for (const char c : bytes) {
+        out += kDigits[static_cast<unsigned char>(c) >> 4];
+        out += kDigits[static_cast<unsigned char>(c) & 15];
+    }
+    return out;
+}
+
+constexpr int64_t kStart = 1'700'000'000'000 * base::kNsPerMs;
+
+std::string intake_block() {
+    IntakeBlockWriter writer;
+    writer.add(kStart, ConfigRecord{"0.1.0", "[gateway]\nid = \"line1\"\n"});
+    writer.add(kStart, ClockRecord{ClockState::synced, kStart - 60 * base::kNsPerSecond, 1});
+    writer.add(kStart + 1'000, SessionRecord{7, true, true});
+    writer.add(kStart + 250'000, Message{"a/b", "21.5", 1, 1, false, false, 7});
+    writer.add(kStart + 251'000, Message{"a/c", "{}", 300, 2, true, false, 7});
+    writer.add(kStart + 251'000, Message{"a/b", "", 1, 1, false, true, 7});
+    writer.add(kStart - 2'000, MuteRecord{"a/#", kStart + base::kNsPerSecond});
+    writer.add(kStart + 2'000, SkipRecord{128});
+    writer.add(kStart + base::kNsPerSecond, TickRecord{});
+    return writer.take();
+}
+
+std::vector<Output> outputs() {
+    const Origin origin{"2/3/temperature", "temperature", "C", {{"site", "ulm"}}};
+    const int64_t second = base::kNsPerSecond;
+    return {
+        Window{origin, "10s", kStart, kStart + 10 * second, 3, 6, 1, 3, 2, 0.816496580927726, 1, 3, 1,
+               TimeMark::arrival},
+        Event{origin, "0123456789abcdef", "ewma", "high", EventState::closed, kStart, kStart + second, 0.75, 99.5, 20.0,
+              Severity::critical, TimeMark::device},
+        Event{origin, "0123456789abcdef", "ewma", "high", EventState::open, kStart, std::nullopt, 0.75, 99.5,
+              std::nullopt, Severity::info, TimeMark::unsynced},
+        LateReading{origin, kStart - second, ValueKind::text, 0, "9007199254740993", "10s", kStart, 300,
+                    TimeMark::repaired},
+        DeadLetter{"temperature", "a/b", "json", "no value at 3", kStart, 301, std::string("\0{", 2), 2,
+                   std::string(64, 'e')},
+        RefusedRecord{Log::windows, 12, 1, "tributary.windows", "2/3/temperature", "MSG_SIZE_TOO_LARGE", "too large",
+                      kStart, 1'000'000},
+    };
+}
+
+}  // namespace
+
+TEST_CASE("golden: the intake block") {
+    const auto bytes = golden("intake_block_1.hex");
+    CHECK(hex(intake_block()) == hex(bytes));
+    IntakeBlockReader reader(bytes, 1'000);
+    IntakeRecord record;
+    std::vector<IntakeRecord> records;
+    while (reader.next(record)) records.push_back(record);
+    CHECK(reader.ok());
+    REQUIRE(records.size() == 9);
+    CHECK(std::get<ConfigRecord>(records[0].body).version == "0.1.0");
+    CHECK(std::get<ClockRecord>(records[1].body).anchor_ns == kStart - 60 * base::kNsPerSecond);
+    CHECK(std::get<SessionRecord>(records[2].body).session == 7);
+    CHECK(records[3].seq == 1'003);
+    CHECK(records[3].arrival_ns == kStart + 250'000);
+    CHECK(records[3].message()->payload == "21.5");
+    CHECK(records[4].message()->message_id == 300);
+    CHECK(records[4].message()->retain);
+    CHECK(records[5].message()->topic == "a/b");
+    CHECK(records[5].message()->dup);
+    CHECK(std::get<MuteRecord>(records[6].body).until_ns == kStart + base::kNsPerSecond);
+    CHECK(records[6].arrival_ns == kStart - 2'000);
+    CHECK(std::get<SkipRecord>(records[7].body).seq == 128);
+    CHECK(std::holds_alternative<TickRecord>(records[8].body));
+}
+
+TEST_CASE("golden: the output block") {
+    const auto bytes = golden("output_block_1.hex");
+    OutputBlockWriter writer;
+    for (const auto& output : outputs()) writer.add(output);
+    CHECK(hex(writer.data()) == hex(bytes));
+    const auto expected = outputs();
+    uint32_t seen = 0;
+    CHECK(for_each_output(bytes, [&](uint32_t index, std::string_view record) {
+        const auto output = decode_output(record);
+        REQUIRE(output.ok());
+        REQUIRE(index < expected.size());
+        CHECK(*output == expected[index]);
+        seen++;
+    }));
+    CHECK(seen == expected.size());
+}
