@@ -147,7 +147,9 @@ void Publisher::Impl::on_success(const mqtt::token& token) {
 
 void Publisher::Impl::on_failure(const mqtt::token& token) {
     const std::lock_guard lock(mutex);
-    const bool by_broker = static_cast<int>(token.get_reason_code()) >= 0x80;
+    // Only MQTT 5 has a word for it; Paho C++ fills in 0x100 where there is none.
+    const int reason = static_cast<int>(token.get_reason_code());
+    const bool by_broker = options.version >= 5 && reason >= 0x80 && reason <= 0xff;
     if (by_broker && window.erase(number_of(token)) > 0) counts.refused++;
     // Anything else means that the connection has ended; the window keeps the message.
     if (!by_broker) lost = true;

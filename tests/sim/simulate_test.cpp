@@ -80,6 +80,8 @@ TEST_CASE("simulate: everything is acknowledged, also when the connection breaks
         CHECK(b.drop(FakeBroker::Drop::hard));
         CHECK(b.wait_for_connections(2, 20s));
         runner.join();
+        CAPTURE(out.str());
+        CAPTURE(err.str());
         CHECK(code == 0);
         CHECK(payloads(b).size() == 1000);  // 2 machines, 5 sensors, 100 readings
         CHECK(
