@@ -37,9 +37,7 @@ int status(const StatusOptions& options) {
         object.text("socket", socket).text("code", answer.error().code).text("error", answer.error().message).end();
         std::cout << out << '\n';
     }
-    std::cerr << "no gateway answers at " << socket << "\n  " << answer.error().text()
-              << "\nIs it running (systemctl status tributary)? Has it another socket (--socket FILE, or --config FILE "
-                 "of that gateway)?\n";
+    std::cerr << answer.error().text() << "\ntry: systemctl status tributary\n";
     return 1;
 }
 

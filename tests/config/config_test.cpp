@@ -127,7 +127,9 @@ TEST_CASE("every declared default is what the settings have") {
     }
     std::string stream = "[[stream]]\nname = \"s\"\ntopics = \"a\"\n";
     const auto plain = good(stream);
-    for (const auto& row : all_tables()[5].rows)
+    const auto tables = all_tables();
+    REQUIRE(tables[5].header == "[[stream]]");
+    for (const auto& row : tables[5].rows)
         if (!row.default_value.empty()) {
             const auto quote = row.kind == KeyKind::number ? "" : "\"";
             stream += std::string(row.name) + " = " + quote + std::string(row.default_value) + quote + "\n";
