@@ -148,9 +148,9 @@ class JsonDecoder final : public Decoder {
         pending_ = frame.node == kNone ? kNone : tree_.by_key(frame.node, text);
         return true;
     }
-    bool parse_error(size_t position, const std::string& token, const nlohmann::detail::exception& error) {
+    bool parse_error(size_t position, const std::string& /*token*/, const nlohmann::detail::exception& error) {
         constexpr int kNumberOverflow = 406;
-        broken_ = error.id == kNumberOverflow || names_no_number(position, token) ? Reason::not_finite : Reason::json;
+        broken_ = error.id == kNumberOverflow || names_no_number(position) ? Reason::not_finite : Reason::json;
         return false;
     }
 
@@ -259,13 +259,14 @@ class JsonDecoder final : public Decoder {
     }
 
     // NaN, Infinity, -inf: not JSON, but written by enough devices to be told from mere garbage.
-    bool names_no_number(size_t position, const std::string& token) const {
-        if (token.empty() || position < token.size() || position > payload_.size()) return false;
-        auto rest = payload_.substr(position - token.size());
-        if (rest.starts_with('-')) rest.remove_prefix(1);
-        if (rest.size() < 3) return false;
+    bool names_no_number(size_t position) const {
+        if (position == 0 || position > payload_.size()) return false;
+        const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+        size_t start = position;  // behind the character the parser stopped at
+        while (start > 0 && letter(payload_[start - 1])) start--;
         std::string word;
-        for (const char c : rest.substr(0, 3)) word.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+        for (const char c : payload_.substr(start, 3))
+            word.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
         return word == "nan" || word == "inf";
     }
 

@@ -45,10 +45,15 @@ class Scalar final : public Decoder {
         const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
         if (end == digits.data() + digits.size() && status != std::errc::invalid_argument) {
             if (status == std::errc::result_out_of_range || !std::isfinite(number)) return Reason::not_finite;
-            if (std::fabs(number) <= static_cast<double>(kExactInteger) || !is_integer_text(digits))
-                return scaled(stream_, number, value);
+            if (!is_integer_text(digits) || exact(digits)) return scaled(stream_, number, value);
         }
         return plain_text(text, value);
+    }
+
+    static bool exact(std::string_view digits) {
+        int64_t whole = 0;
+        const auto status = std::from_chars(digits.data(), digits.data() + digits.size(), whole).ec;
+        return status == std::errc{} && whole >= -kExactInteger && whole <= kExactInteger;
     }
 
     static Reason plain_text(std::string_view text, model::Value& value) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "base/hash.hpp"
 #include "base/log.hpp"
@@ -11,6 +12,8 @@
 
 namespace tributary::engine {
 namespace {
+
+static_assert(std::is_trivially_copyable_v<detect::LifecycleState>);  // its bytes are the checkpoint
 
 std::string event_id(std::string_view gateway, std::string_view series, std::string_view detector, int64_t start_ns) {
     return base::sha256_hex(base::format("{}\n{}\n{}\n{}", gateway, series, detector, start_ns)).substr(0, 16);
@@ -172,14 +175,9 @@ void StreamState::save(std::string& out) const {
     for (const int64_t newest : newest_ns_) base::put_signed(out, newest);
     out.append(reinterpret_cast<const char*>(bytes_.data()), bytes_.size());
     for (const EventState& event : events_) {
-        const detect::LifecycleState& life = event.life;
-        base::put_signed(out, life.start_ns);
-        base::put_signed(out, life.quiet_until_ns);
-        for (const double x : {life.peak_score, life.peak_value, life.expected}) base::put_double(out, x);
-        base::put_text(out, {life.kind, std::min<size_t>(life.kind_length, sizeof life.kind)});
-        for (const uint8_t byte : {life.open, life.has_expected, life.seen_hold_off, uint8_t{event.announced},
-                                   static_cast<uint8_t>(event.mark)})
-            out.push_back(static_cast<char>(byte));
+        out.append(reinterpret_cast<const char*>(&event.life), sizeof event.life);
+        out.push_back(event.announced ? 1 : 0);
+        out.push_back(static_cast<char>(event.mark));
     }
 }
 
@@ -197,15 +195,10 @@ bool StreamState::load(base::ByteReader& in) {
     std::memcpy(bytes_.data(), bytes.data(), bytes.size());
     events_.resize(rows * stages_.size());
     for (EventState& event : events_) {
-        detect::LifecycleState& life = event.life;
-        life.start_ns = in.signed_varint();
-        life.quiet_until_ns = in.signed_varint();
-        for (double* x : {&life.peak_score, &life.peak_value, &life.expected}) *x = in.number();
-        const auto kind = in.text();
-        if (kind.size() > sizeof life.kind) return false;
-        life.kind_length = static_cast<uint32_t>(kind.size());
-        std::copy(kind.begin(), kind.end(), life.kind);
-        life.open = in.byte(), life.has_expected = in.byte(), life.seen_hold_off = in.byte();
+        const auto life = in.take(sizeof event.life);
+        if (!in.ok()) return false;
+        std::memcpy(&event.life, life.data(), life.size());
+        if (event.life.kind_length > sizeof event.life.kind) return false;
         event.announced = in.byte() != 0;
         event.mark = static_cast<model::TimeMark>(std::min<uint8_t>(in.byte(), 3));
     }

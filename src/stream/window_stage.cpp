@@ -182,7 +182,7 @@ bool WindowStage::load(base::ByteReader& in) {
         if (!in.ok() || !sane(slot.last_arrival_ns)) return false;
         if (slot.head != kNil) queue(i);
     }
-    return true;
+    return in.ok();
 }
 
 }  // namespace tributary::stream
