@@ -13,7 +13,7 @@ using model::Log;
 
 namespace {
 
-void fill(const std::string& path, int blocks = 50) {
+void fill_slowly(const std::string& path, int blocks) {
     auto store = open_store(path);
     for (int i = 0; i < blocks; i++) {
         Batch batch;
@@ -26,6 +26,16 @@ void fill(const std::string& path, int blocks = 50) {
         commit(*store, batch);
     }
     REQUIRE(store->save_checkpoint({1, "v", "state"}).ok());
+}
+
+// Made once: every commit waits for the disk.
+void fill(const std::string& path) {
+    static const std::string bytes = [] {
+        const TempFolder folder;
+        fill_slowly(folder.file(), 50);
+        return bytes_of(folder.file());
+    }();
+    std::ofstream(path, std::ios::binary) << bytes;
 }
 
 void overwrite(const std::string& path, int64_t at, std::string_view bytes) {

@@ -85,15 +85,15 @@ Cost measure(const Load& load) {
 }  // namespace
 
 TEST_CASE("1,000 messages a block cost at most 0.8 device bytes per payload byte, with deletes riding along") {
-    const auto cost = measure({300, 1000, 95, true, 100'000});
+    const auto cost = measure({250, 1000, 95, true, 50'000});
     CHECK(cost.device <= 0.8 * cost.payload);
-    const auto without = measure({300, 1000, 95, false, 0});
+    const auto without = measure({250, 1000, 95, false, 0});
     CHECK(without.device <= 0.8 * without.payload);
 }
 
 TEST_CASE("150 messages a block cost less than 300 device bytes a message") {
-    const auto cost = measure({1000, 150, 60, true, 15'000});
+    const auto cost = measure({500, 150, 60, true, 15'000});
     CHECK(cost.device < 300.0 * cost.messages);
-    const auto without = measure({1000, 150, 60, false, 0});
+    const auto without = measure({500, 150, 60, false, 0});
     CHECK(without.device < 300.0 * without.messages);
 }

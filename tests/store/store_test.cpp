@@ -242,7 +242,7 @@ TEST_CASE("reopen keeps the incarnation and the numbers") {
 TEST_CASE("a reader on its own thread sees whole blocks only, while the writer writes and trims") {
     const TempFolder folder;
     auto store = open_store(folder.file());
-    constexpr uint64_t kBlocks = 1'000, kCount = 5;
+    constexpr uint64_t kBlocks = 400, kCount = 5;
     std::thread consumer([reader = open_reader(*store)] {
         uint64_t seq = 1;
         while (seq < kBlocks * kCount + 1) {
