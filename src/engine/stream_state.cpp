@@ -192,7 +192,7 @@ bool StreamState::load(base::ByteReader& in) {
     const auto bytes = in.take(rows * stride_);
     if (!in.ok()) return false;
     bytes_.resize(bytes.size());
-    std::memcpy(bytes_.data(), bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(bytes_.data(), bytes.data(), bytes.size());
     events_.resize(rows * stages_.size());
     for (EventState& event : events_) {
         const auto life = in.take(sizeof event.life);
