@@ -15,6 +15,11 @@ constexpr std::array kGateway{
                          &GatewaySettings::id},
     Key<GatewaySettings>{{"log_level", text, "info", "What goes to the log", 0, 0, "debug|info|warning|error"},
                          &GatewaySettings::log_level},
+    Key<GatewaySettings>{
+        {"clock", text, "auto",
+         "auto: believe the kernel whether its clock is synchronised; trusted: the host keeps it right", 0, 0,
+         "auto|trusted"},
+        &GatewaySettings::clock},
     Key<GatewaySettings>{{"control_socket", text, "",
                           "Socket for `status`; default: `$RUNTIME_DIRECTORY/control.sock`, else "
                           "`/run/tributary/control.sock`"},
