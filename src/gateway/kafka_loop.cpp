@@ -8,7 +8,7 @@ namespace tributary::gateway {
 base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Settings& settings, BlockSource source,
                                                            Writer& writer, std::function<uint64_t()> engine_position,
                                                            metrics::Registry& metrics, const base::Clock& clock) {
-    std::unique_ptr<KafkaLoop> loop(new KafkaLoop(std::move(source), writer));
+    std::unique_ptr<KafkaLoop> loop(new KafkaLoop(settings, std::move(source), writer));
     auto cursors = loop->source_.reader().cursors();
     if (!cursors) return cursors.error();
     const auto cursor = [&](model::Log log) { return std::max<uint64_t>((*cursors)[kafka_cursor(log)], 1); };
@@ -20,7 +20,7 @@ base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Setting
                                                         settings.kafka.prefix, std::move(engine_position)));
     std::vector<kafka::Feed*> feeds;
     for (const auto& feed : loop->feeds_) feeds.push_back(feed.get());
-    auto replicator = kafka::Replicator::create(settings, std::move(feeds), *loop, metrics, clock);
+    auto replicator = kafka::Replicator::create(loop->settings_, std::move(feeds), *loop, metrics, clock);
     if (!replicator) return replicator.error();
     loop->replicator_ = std::move(*replicator);
     return loop;

@@ -32,8 +32,10 @@ class KafkaLoop final : public kafka::Progress {
     void refused(model::RefusedRecord&& record) override { writer_.refused(record); }
 
   private:
-    KafkaLoop(BlockSource source, Writer& writer) : source_(std::move(source)), writer_(writer) {}
+    KafkaLoop(const config::Settings& settings, BlockSource source, Writer& writer)
+        : settings_(settings), source_(std::move(source)), writer_(writer) {}
 
+    const config::Settings settings_;  // the replicator refers to it; a reload changes another copy
     BlockSource source_;
     Writer& writer_;
     std::vector<std::unique_ptr<kafka::Feed>> feeds_;

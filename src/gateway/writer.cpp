@@ -45,6 +45,7 @@ Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_
     if (auto checkpoint = reader_->checkpoint(); checkpoint && *checkpoint) checkpoint_seq_ = (**checkpoint).seq;
     for (const auto log : model::kLogs) cache_.set_end(log, store_.next_seq(log));
     usage_ = store_.usage();
+    report_at_start_ = store_.report();
 }
 
 Writer::~Writer() { stop(); }
@@ -269,6 +270,13 @@ bool Writer::commit(Transaction& t) {
     metrics_.degraded("store", committed.error().code, committed.error().message);
     // An fsync error is an unknown state: open the file again and ask it.
     if (auto reopened = store_.reopen(); reopened) {
+        if (const auto report = store_.report(); !report.empty() && report != report_at_start_) {
+            base::log::error("store: {}", report);
+            const std::lock_guard lock(mutex_);
+            lost_ = stopping_ = true;  // nothing of this transaction was acknowledged; the broker has it still
+            changed_.notify_all();
+            return false;
+        }
         if (auto meta = reader_->meta(); meta && (*meta)[kTransaction] == t.batch.meta[kTransaction]) {
             std::vector<store::Appended> appended;
             for (const auto& append : t.batch.appends) {
@@ -283,6 +291,7 @@ bool Writer::commit(Transaction& t) {
     } else {
         metrics_.degraded("store", reopened.error().code, reopened.error().message);
     }
+    progress_++;  // waiting for a disk that does not work is not hanging
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, std::chrono::milliseconds(t.forgo_appends ? 200 : 1000), [&] { return stopping_; });
     return false;

@@ -110,8 +110,10 @@ class Writer {
     std::map<model::Log, uint64_t> trimmed_;
     bool stopping_ = false, draining_ = false, idle_ = false;
     std::atomic<uint64_t> progress_{0};
+    std::atomic<bool> lost_{false};
     uint64_t checkpoint_seq_ = 0, transactions_ = 0;
     uint32_t commits_since_trim_ = 0;
+    std::string report_at_start_;
     std::thread thread_;
 };
 

@@ -46,6 +46,11 @@ std::string password_of(const config::MqttSettings& settings) {
     return options;
 }
 
+// Paho refuses to connect with another version than the client was made for.
+::mqtt::create_options create_options(const config::MqttSettings& settings) {
+    return ::mqtt::create_options(settings.version == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1);
+}
+
 std::string first_url(const config::MqttSettings& settings) {
     auto url = paho_url(settings.urls.front());
     return url ? *url : settings.urls.front();
@@ -59,7 +64,7 @@ class PahoStatusPublisher final : public StatusPublisher {
           topic_(settings.status_topic),
           birth_(base::format(R"({{"gateway":"{}","state":"online","version":"{}"}})", gateway, version)),
           death_(base::format(R"({{"gateway":"{}","state":"offline"}})", gateway)),
-          client_(first_url(settings), client_id + "-status") {
+          client_(first_url(settings), client_id + "-status", create_options(settings), nullptr) {
         client_.set_connected_handler([this](const std::string&) {
             connecting_ = false;
             try {
@@ -118,7 +123,7 @@ base::Result<std::string> probe(const config::MqttSettings& settings, const std:
         auto url = paho_url(one);
         if (!url) return url.error();
         try {
-            ::mqtt::async_client client(*url, client_id);
+            ::mqtt::async_client client(*url, client_id, create_options(settings), nullptr);
             client.connect(connect_options(settings))->wait();
             client.disconnect()->wait_for(std::chrono::seconds(2));
             return base::format("MQTT broker {} lets us in", one);
