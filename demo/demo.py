@@ -96,6 +96,7 @@ class Demo:
         for log in self.seen:
             threading.Thread(target=self.follow, args=(brokers, log), daemon=True).start()
         simulator = self.start("simulate", BINARY, "simulate", "--url", f"mqtt://127.0.0.1:{self.mqtt_port}", "--machines", 8,
+                               "--interval", "250ms", "--faults", 1800,
                                "--truth", self.folder / "truth.jsonl")
         print(paint(f"8 simulated machines -> mosquitto 127.0.0.1:{self.mqtt_port} -> gateway -> Kafka {brokers}"
                     f" ({'Apache Kafka' if REAL else 'mock cluster'}), {DURATION:.0f} s", "bold"))

@@ -15,7 +15,7 @@ STREAMS = """
 [[stream]]
 name = "temperature"
 topics = ["factory/+/temperature"]
-series = "{1}/temperature"
+series = "{2}/temperature"
 format = "json"
 value = "/value"
 time = "/ts"
@@ -32,7 +32,7 @@ def good(number, ts):
 
 # name -> payload; every one of them is dead.
 BAD = {
-    "wrong type": b'{"ts":1700000000000,"value":"warm"}',
+    "wrong type": b'{"ts":1700000000000,"value":[1]}',
     "object for a value": b'{"ts":1700000000000,"value":{"a":1}}',
     "missing value": b'{"ts":1700000000000}',
     "missing time": b'{"value":1}',
@@ -60,16 +60,15 @@ def test_bad_messages_are_dead_by_reason(mosquitto, make_gateway, kafka, prefix,
         messages.append(("factory/a/temperature", good(2 * number + 1, now + 2 * number + 1)))
     publish_all(mosquitto.port, messages)
     status = gateway.wait_drained(len(messages))
-    assert streams(status)["temperature"]["rejected"] == len(BAD)
-
+    dead = [json.loads(record.value) for record in kafka.read(f"{prefix}.dead")]
+    by_digest = {letter["sha256"]: letter for letter in dead}
+    assert [name for name, payload in BAD.items() if hashlib.sha256(payload).hexdigest() not in by_digest] == []
+    assert len(dead) == len(BAD) == streams(status)["temperature"]["rejected"]
     readings = [json.loads(record.value) for record in kafka.read(f"{prefix}.readings")]
     assert [reading["value"] for reading in readings] == list(range(2 * len(BAD)))
     assert [reading["ts"] for reading in readings] == [now + n for n in range(2 * len(BAD))]
     assert {reading["series"] for reading in readings} == {"a/temperature"}
 
-    dead = [json.loads(record.value) for record in kafka.read(f"{prefix}.dead")]
-    by_digest = {letter["sha256"]: letter for letter in dead}
-    assert len(dead) == len(BAD)
     for name, payload in BAD.items():
         letter = by_digest[hashlib.sha256(payload).hexdigest()]
         assert letter["reason"], name

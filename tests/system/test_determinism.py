@@ -19,7 +19,7 @@ STREAMS = """
 [[stream]]
 name = "machines"
 topics = ["plant/+/vibration"]
-series = "{1}/vibration"
+series = "{2}/vibration"
 format = "json"
 time = "/ts"
 unit = "mm/s"

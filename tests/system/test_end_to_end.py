@@ -21,7 +21,7 @@ METRICS = """
 [[stream]]
 name = "metrics"
 topics = ["nab/+"]
-series = "{1}"
+series = "{2}"
 format = "json"
 time = "/ts"
 window = { size = "1h", lateness = "5min", idle = "30d" }

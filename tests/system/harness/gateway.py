@@ -28,6 +28,7 @@ def config_text(mqtt_port=None, brokers="", prefix="tributary", store="", stream
     return f"""
 [gateway]
 id = "{gateway_id}"
+clock = "trusted"
 
 [mqtt]
 url = "{url}"
