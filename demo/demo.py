@@ -147,10 +147,10 @@ class Demo:
             if time.monotonic() >= tick:
                 tick += 1
                 received = ((self.status() or {}).get("mqtt") or {}).get("received", before["mqtt"])
-                sample = f"  {last['series']} {last['window']}: mean {last['mean']:.2f} of {last['count']}" if last else ""
+                sample = f"  e.g. {last['series']} {last['window']}: mean {last['mean']:.2f} of {last['count']}" if last else ""
                 print(f"{time.strftime('%H:%M:%S')}  {received - before['mqtt']:5} messages  "
                       f"{self.seen['windows'] - before['windows']:4} windows" + paint(sample, "dim"), flush=True)
-                before = {"mqtt": received, "windows": self.seen["windows"]}
+                before, last = {"mqtt": received, "windows": self.seen["windows"]}, None
 
     def take(self, seconds):
         """Prints events as they come for so long; the newest window."""
@@ -172,7 +172,7 @@ class Demo:
         self.stopped.clear()
         end = time.monotonic() + 20
         status = self.status()
-        while time.monotonic() < end and not self.stopped.is_set() and (not status or pending(status)):
+        while time.monotonic() < end and not self.stopped.is_set() and (not status or pending(status) or status["lag"]["records"]):
             self.take(0.3)
             status = self.status() or status
         self.take(1.0)

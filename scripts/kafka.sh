@@ -77,7 +77,7 @@ END
     local class_path="$folder:$libs/*"
     if [ ! -e "$folder/data/meta.properties" ]; then
         local id
-        id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)
+        id=A$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d = | cut -c 2-) # never a dash in front
         java -Xmx128m -cp "$class_path" kafka.tools.StorageTool format -t "$id" -c "$folder/server.properties" > "$folder/format.log" 2>&1 ||
             { tail -5 "$folder/format.log" >&2; return 1; }
     fi

@@ -2,6 +2,7 @@
 #include "gateway/feeds.hpp"
 
 #include "base/log.hpp"
+#include "gateway/writer.hpp"
 
 namespace tributary::gateway {
 
@@ -58,6 +59,7 @@ bool IntakeFeed::configure(std::string_view text) {
         settings_ = std::make_shared<const config::Settings>(std::move(*loaded.settings));
     }
     projection_ = engine::make_projection(settings_);
+    projection_->set_clock(clock_);
     anything_ = false;
     for (const auto& stream : settings_->streams)
         if (stream.forwards(config::kForwardAll) || stream.forwards(config::kForwardRaw)) anything_ = true;
@@ -71,6 +73,9 @@ bool IntakeFeed::load(uint64_t limit) {
     if (!projection_) {
         auto config = source_.reader().config_at(next_);
         if (!config) return false;
+        auto meta = source_.reader().meta();
+        if (!meta) return false;
+        clock_ = ClockHistory((*meta)["clocks"]).at(next_);
         configure(*config ? std::string_view((**config).second) : std::string_view());
     }
     block_ = source_.at(model::Log::intake, next_);
@@ -168,6 +173,10 @@ bool IntakeFeed::next(kafka::Item& item) {
         }
         next_ = current_.seq + 1;
         if (const auto* config = std::get_if<model::ConfigRecord>(&current_.body)) configure(config->text);
+        if (const auto* clock = std::get_if<model::ClockRecord>(&current_.body)) {
+            clock_ = clock->state;
+            projection_->set_clock(clock_);
+        }
         if (begin_message(current_)) {
             passed_ = 0;
             return fill(item), true;

@@ -78,7 +78,8 @@ class IntakeFeed final : public kafka::Feed {
 
     std::shared_ptr<const config::Settings> settings_;
     std::unique_ptr<engine::Projection> projection_;
-    bool anything_ = false;  // some stream forwards readings or raw messages
+    model::ClockState clock_ = model::ClockState::synced;  // in force at next_
+    bool anything_ = false;                                // some stream forwards readings or raw messages
     BlockPointer block_;
     std::unique_ptr<model::IntakeBlockReader> reader_;
     model::IntakeRecord current_;

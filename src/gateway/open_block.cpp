@@ -28,6 +28,7 @@ void OpenBlock::close() {
     tickets_ = {};
     tickets_.reserve(tickets);
     block.configs = std::exchange(configs_, {});
+    block.clocks = std::exchange(clocks_, {});
     block.duplicates = std::exchange(duplicates_, 0);
     block.session = session_;
     block.cost_bytes = std::exchange(open_cost_bytes_, 0);
@@ -82,6 +83,7 @@ void OpenBlock::control(const Record& record, bool at_once) {
     const std::lock_guard lock(mutex_);
     if (!has_content()) opened();
     if constexpr (std::is_same_v<Record, model::ConfigRecord>) configs_.emplace_back(writer_.count(), record.text);
+    if constexpr (std::is_same_v<Record, model::ClockRecord>) clocks_.emplace_back(writer_.count(), record.state);
     writer_.add(arrival_.now_ns(), record);
     if (at_once) close();
 }

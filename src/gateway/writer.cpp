@@ -2,6 +2,7 @@
 #include "gateway/writer.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/log.hpp"
 
@@ -17,6 +18,43 @@ constexpr int kTrimBlocks = 48;
 constexpr const char* kTransaction = "transaction";  // names the newest one, so that a commit in doubt can be found
 
 }  // namespace
+
+ClockHistory::ClockHistory(const std::string& text) {
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    while (at < end) {
+        uint64_t seq = 0;
+        unsigned state = 0;
+        const auto number = std::from_chars(at, end, seq);
+        if (number.ptr >= end || *number.ptr != ':') return;
+        const auto digit = std::from_chars(number.ptr + 1, end, state);
+        if (digit.ec != std::errc{} || state > static_cast<unsigned>(model::ClockState::unsynced)) return;
+        changes_.emplace_back(seq, static_cast<model::ClockState>(state));
+        at = digit.ptr + 1;
+    }
+}
+
+bool ClockHistory::add(uint64_t seq, model::ClockState state) {
+    constexpr size_t kMost = 64;
+    if (!changes_.empty() && changes_.back().second == state) return false;
+    changes_.emplace_back(seq, state);
+    if (changes_.size() > kMost) changes_.erase(changes_.begin());
+    return true;
+}
+
+model::ClockState ClockHistory::at(uint64_t seq) const {
+    auto state = model::ClockState::synced;  // as the engine assumes before the first record
+    for (const auto& [from, there] : changes_)
+        if (from <= seq) state = there;
+    return state;
+}
+
+std::string ClockHistory::text() const {
+    std::string out;
+    for (const auto& [seq, state] : changes_)
+        out += base::format("{}{}:{}", out.empty() ? "" : ",", seq, static_cast<unsigned>(state));
+    return out;
+}
 
 std::string kafka_cursor(model::Log log) { return base::format("kafka:main:{}", model::log_name(log)); }
 
@@ -44,6 +82,7 @@ Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_
     if (auto cursors = reader_->cursors()) cursors_ = std::move(*cursors);
     if (auto checkpoint = reader_->checkpoint(); checkpoint && *checkpoint) checkpoint_seq_ = (**checkpoint).seq;
     for (const auto log : model::kLogs) cache_.set_end(log, store_.next_seq(log));
+    if (auto meta = reader_->meta()) clocks_ = ClockHistory((*meta)["clocks"]);
     usage_ = store_.usage();
     report_at_start_ = store_.report();
 }
@@ -225,6 +264,9 @@ void Writer::build(Transaction& t) {
         if (block.count == 0) continue;
         batch.appends.push_back(
             {model::Log::intake, block.count, block.first_time_ns, block.last_time_ns, 0, block.body});
+        bool clock_changed = false;
+        for (const auto& [index, state] : block.clocks) clock_changed |= clocks_.add(seq + index, state);
+        if (clock_changed) t.handed_in.meta["clocks"] = clocks_.text();
         for (auto& [index, text] : block.configs) batch.configs.emplace_back(seq + index, std::move(text));
         seq += block.count;
     }

@@ -30,6 +30,19 @@ struct WriterSettings {
 inline constexpr const char* kEngineCursor = "engine";
 std::string kafka_cursor(model::Log log);  // "kafka:main:<log>"
 
+// Where the clock's state changed in the intake log, newest last: "<seq>:<state>,..." in meta.clocks. Who starts
+// reading in the middle of the log needs to know the state in force there.
+class ClockHistory {
+  public:
+    explicit ClockHistory(const std::string& text = "");
+    bool add(uint64_t seq, model::ClockState state);  // false: no change
+    model::ClockState at(uint64_t seq) const;
+    std::string text() const;
+
+  private:
+    std::vector<std::pair<uint64_t, model::ClockState>> changes_;
+};
+
 // Outputs of the engine since the last hand-in, per log: a block body and the number of records in it.
 struct EngineOutputs {
     std::map<model::Log, std::pair<std::string, uint32_t>> blocks;
@@ -112,6 +125,7 @@ class Writer {
     std::atomic<uint64_t> progress_{0};
     std::atomic<bool> lost_{false};
     uint64_t checkpoint_seq_ = 0, transactions_ = 0;
+    ClockHistory clocks_;
     uint32_t commits_since_trim_ = 0;
     std::string report_at_start_;
     std::thread thread_;
