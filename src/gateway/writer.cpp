@@ -188,11 +188,17 @@ void Writer::remember(const std::string& key, const std::string& value) {
 
 model::Ledger Writer::ledger() const {
     const std::lock_guard lock(mutex_);
-    return ledger_;
+    auto total = ledger_;
+    total.add(committing_ledger_);
+    total.add(pending_.ledger);
+    return total;
 }
 store::Cursors Writer::cursors() const {
     const std::lock_guard lock(mutex_);
-    return cursors_;
+    auto newest = cursors_;
+    for (const auto* later : {&committing_cursors_, &pending_.cursors})
+        for (const auto& [name, seq] : *later) newest[name] = seq;
+    return newest;
 }
 store::Usage Writer::usage() const {
     const std::lock_guard lock(mutex_);
@@ -231,7 +237,11 @@ void Writer::one_round(int64_t until_ns) {
         const std::lock_guard lock(mutex_);
         draining = draining_;
         due = due || draining || clock_.boot_ns() >= pending_.due_ns;
-        if (due) transaction.handed_in = std::exchange(pending_, Pending());
+        if (due) {
+            committing_ledger_ = pending_.ledger;
+            committing_cursors_ = pending_.cursors;
+            transaction.handed_in = std::exchange(pending_, Pending());
+        }
     }
     if (draining)
         while (auto rest = open_.take_now()) transaction.intake.push_back(std::move(*rest));
@@ -344,6 +354,8 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
         const std::lock_guard lock(mutex_);
         ledger_.add(t.batch.ledger);
         for (const auto& [name, seq] : t.batch.cursors) cursors_[name] = seq;
+        committing_ledger_.clear();
+        committing_cursors_.clear();
         usage_ = store_.usage();
         changed_.notify_all();
     }

@@ -71,8 +71,9 @@ class Writer {
     // Any thread: a small fact for the next transaction.
     void remember(const std::string& key, const std::string& value);
 
-    model::Ledger ledger() const;    // committed total
-    store::Cursors cursors() const;  // committed
+    // For status: what is committed and what is handed in already.
+    model::Ledger ledger() const;
+    store::Cursors cursors() const;
     store::Usage usage() const;
     uint64_t progress() const {
         return progress_.load();
@@ -119,6 +120,8 @@ class Writer {
     Pending pending_;
     model::Ledger ledger_;
     store::Cursors cursors_;
+    model::Ledger committing_ledger_;  // of the transaction under way, so that status does not miss it
+    store::Cursors committing_cursors_;
     store::Usage usage_;
     std::map<model::Log, uint64_t> trimmed_;
     bool stopping_ = false, draining_ = false, idle_ = false;
