@@ -98,9 +98,10 @@ class Gateway(Child):
         """status --json, or None while there is no answer."""
         done = tributary("status", "--json", "--socket", self.socket, timeout=20)
         try:
-            return json.loads(done.stdout)
+            answer = json.loads(done.stdout)
         except json.JSONDecodeError:
             return None
+        return answer if "ledger" in answer else None
 
     def wait_status(self, predicate, timeout, what, every=0.1):
         last = {}
