@@ -69,7 +69,10 @@ class Offsets:
         if topic not in known:
             return 0
         parts = [confluent_kafka.TopicPartition(topic, number) for number in known[topic].partitions]
-        return sum(self.consumer.get_watermark_offsets(part, timeout=10)[1] for part in parts)
+        try:
+            return sum(self.consumer.get_watermark_offsets(part, timeout=10)[1] for part in parts)
+        except confluent_kafka.KafkaException:
+            return 0  # a topic that has just been made; asked again soon
 
 
 class Bench:
