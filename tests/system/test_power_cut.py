@@ -66,7 +66,7 @@ class Witness(Proxy):
 
     def _packet(self, kind, body):
         with self.witness_lock:
-            if kind >> 4 == 3 and kind & 6:
+            if kind >> 4 == 3 and kind & 6 and body[2:10] == b"factory/":  # not the gateway's own birth message
                 topic = int.from_bytes(body[:2], "big")
                 self.open[body[2 + topic:4 + topic]] = json.loads(body[4 + topic:])["n"]
             elif kind >> 4 == 4 and body[:2] in self.open:
