@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/gateway.hpp"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
@@ -213,6 +214,11 @@ void Control::ping() {
 }  // namespace
 
 int run(const RunOptions& options) {
+    // Blocks and batches wander between threads: with one arena a thread each would keep its high-water mark. Few arenas,
+    // and large pieces go back to the system at once.
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    mallopt(M_TRIM_THRESHOLD, 256 << 10);
     auto loaded = config::load(options.config_path);
     if (loaded.ok()) {
         auto more = engine::validate(*loaded.settings);

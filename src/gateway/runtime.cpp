@@ -10,7 +10,7 @@
 namespace tributary::gateway {
 namespace {
 
-constexpr size_t kCacheBytes = 2 << 20;
+constexpr size_t kCacheBytes = 1 << 20;
 constexpr uint64_t kTail = 4096;  // newest intake records read for the DUP filter
 constexpr int64_t kFlush = 5 * base::kNsPerSecond;
 

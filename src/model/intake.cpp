@@ -22,6 +22,7 @@ void IntakeBlockWriter::clear() {
     generation_++;
     count_ = topic_count_ = 0;
     first_time_ns_ = last_time_ns_ = previous_us_ = 0;
+    previous_id_ = 0;
 }
 
 std::string IntakeBlockWriter::take() {
@@ -50,7 +51,9 @@ void IntakeBlockWriter::end() { base::put_text(bytes_, record_); }
 void IntakeBlockWriter::add(int64_t arrival_ns, const Message& message) {
     begin(arrival_ns, kMessage);
     record_.push_back(static_cast<char>(message.qos | (message.retain ? 4 : 0) | (message.dup ? 8 : 0)));
-    base::put_varint(record_, message.message_id);
+    // Brokers count ids up, so the difference is nearly always the same byte: it compresses away.
+    base::put_signed(record_, static_cast<int16_t>(message.message_id - previous_id_));
+    previous_id_ = message.message_id;
     base::put_varint(record_, message.session);
     const auto found = topics_.find(message.topic);
     if (found != topics_.end() && found->second.generation == generation_) {
@@ -133,7 +136,8 @@ bool IntakeBlockReader::parse(std::string_view bytes, IntakeRecord& record) {
             message.qos = flags & 3;
             message.retain = (flags & 4) != 0;
             message.dup = (flags & 8) != 0;
-            message.message_id = static_cast<uint16_t>(in.varint());
+            previous_id_ = static_cast<uint16_t>(previous_id_ + static_cast<uint16_t>(in.signed_varint()));
+            message.message_id = previous_id_;
             message.session = static_cast<uint32_t>(in.varint());
             const uint64_t index = in.varint();
             if (index == 0) {

@@ -97,6 +97,7 @@ class IntakeBlockWriter {
     std::unordered_map<std::string, Entry, Hash, std::equal_to<>> topics_;
     uint32_t count_ = 0, topic_count_ = 0, generation_ = 0;
     int64_t first_time_ns_ = 0, last_time_ns_ = 0, previous_us_ = 0;
+    uint16_t previous_id_ = 0;
 };
 
 // Views point into the block's bytes, which the caller keeps.
@@ -116,6 +117,7 @@ class IntakeBlockReader {
     std::vector<std::string_view> topics_;
     uint64_t next_seq_;
     int64_t previous_us_ = 0;
+    uint16_t previous_id_ = 0;
     uint32_t topic_index_ = 0;
     bool ok_ = true;
 };
