@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files: whole reads, atomic writes (temporary file, fsync, rename, fsync of the folder). Any thread.
+// Files: whole reads, atomic writes (temporary file, fsync, rename, fsync of the folder).
+// Any thread; nothing is kept open. Errors name the path and what the system said.
+// What it does not do: watch files, lock them.
 #pragma once
 
 #include <string>

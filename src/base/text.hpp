@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small things done to text: numbers in and out without locale, UTF-8 validity, base64, nearest word. Pure.
+// Small things done to text: numbers in and out without locale, UTF-8 validity, base64, nearest word, RFC 3339.
+// Pure functions, any thread.
+// What it does not do: JSON (record writes it, codec reads it).
 #pragma once
 
 #include <cstdint>

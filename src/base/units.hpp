@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Durations and sizes as people write them ("500ms", "1.5h", "2GiB"), and back. Pure.
+// Durations and sizes as people write them ("500ms", "1.5h", "2GiB"), and back.
+// Pure functions, any thread. Durations are int64_t ns, sizes int64_t bytes.
+// Errors say what is wrong with the text and show a right one.
 #pragma once
 
 #include <cstdint>

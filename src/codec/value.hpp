@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the formats share: numbers with scale and offset, integers too large for a double, numbers as times. Pure.
+// Pure; engine's and kafka's threads.
+// What it does not do: look into JSON (json.cpp).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kafka's thread: drives the Replicator, which pulls the feeds and reports progress; progress goes to the writer.
+// Made, started and finished by Runtime (control's thread).
+// What it does not do: touch the store's write side, or decide what a record looks like (feeds, record).
 #pragma once
 
 #include <atomic>

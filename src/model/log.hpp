@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The named logs of the store. The number stands on disk (docs/formats/store.md), the name in tb-id and topics.
+// Static data, any thread. A new log gets a new number; numbers are never used again.
+// What it does not do: say who writes which log (engine: windows, events, late, dead; kafka: refused).
 #pragma once
 
 #include <array>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// MQTT topic filters (MQTT 5.0, section 4.7): matching, validity, and which filter covers which. Pure.
+// MQTT topic filters (MQTT 5.0, section 4.7): matching, validity, and which filter covers which.
+// Pure functions, any thread. Shared subscriptions ($share/<group>/<filter>) are understood.
+// What it does not do: keep a tree of subscriptions; the few filters of a gateway are looked at one by one.
 #pragma once
 
 #include <string>
