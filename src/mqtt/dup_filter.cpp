@@ -14,14 +14,17 @@ uint64_t content_hash(const model::Message& message) {
 
 DupFilter::DupFilter() : storage_(std::make_unique<std::array<Entry, kSlots>>()), entries_(*storage_) {}
 
-bool DupFilter::is_duplicate(const model::Message& message) {
+bool DupFilter::is_duplicate(const model::Message& message, uint32_t connection) {
     if (!message.dup || message.qos == 0) return false;
     Entry& entry = slot(message.message_id);
-    if (entry.used || entry.message_id != message.message_id || entry.session != message.session) return false;
+    if (entry.order == 0 || entry.used_on == connection || entry.message_id != message.message_id ||
+        entry.session != message.session)
+        return false;
     if (order_ - entry.order > kTail) return false;
     if (entry.acknowledged && (ids_reused_soon_ || fresh_ < kEvidence)) return false;
     if (entry.hash != content_hash(message)) return false;
-    entry.used = true;
+    entry.used_on = connection;
+    entry.acknowledged = false;  // it will be once more, on this connection
     return true;
 }
 
@@ -36,7 +39,7 @@ void DupFilter::kept(const model::Message& message) {
             order_ - entry.order <= kTail)
             ids_reused_soon_ = true;
     }
-    entry = Entry{content_hash(message), order_, message.session, message.message_id, false, false};
+    entry = {content_hash(message), order_, message.session, 0, message.message_id, false};
 }
 
 void DupFilter::acknowledged(uint16_t message_id) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Filters what the MQTT broker delivers again although we have it: best effort, never at the price of a real message.
 // Only a message with DUP=1, only against the last message with that packet id of the same session in the newest
-// `tail` messages, equal topic and payload, each entry once. When in doubt, keep.
+// `tail` messages, equal topic and payload, each entry once a connection (a link that is cut again and again redelivers
+// again and again). When in doubt, keep.
 //
 // The doubt: a broker that uses a packet id again soon may redeliver a *new* message that equals an old one. While our
 // PUBACK has not been sent the id cannot have been used again. Afterwards we trust an entry only when this session's
@@ -21,7 +22,8 @@ class DupFilter {
   public:
     DupFilter();
 
-    bool is_duplicate(const model::Message& message);  // and uses the entry up
+    // And uses the entry up for this connection (its generation, from 1).
+    bool is_duplicate(const model::Message& message, uint32_t connection);
     void kept(const model::Message& message);  // it went into the open block, or was found in the store at start
     void acknowledged(uint16_t message_id);
 
@@ -32,8 +34,9 @@ class DupFilter {
     struct Entry {
         uint64_t hash = 0, order = 0;
         uint32_t session = 0;
+        uint32_t used_on = 0;  // connection that redelivered it last
         uint16_t message_id = 0;
-        bool used = true, acknowledged = false;
+        bool acknowledged = false;
     };
     static constexpr size_t kSlots = 8192;  // ids that far apart share a slot; the tail is shorter than that
     Entry& slot(uint16_t message_id) { return entries_[message_id % kSlots]; }

@@ -4,6 +4,7 @@
 #include <MQTTAsync.h>
 
 #include <algorithm>
+#include <array>
 #include <thread>
 
 #include "base/log.hpp"
@@ -17,6 +18,13 @@ namespace {
 
 constexpr int64_t kFirstRetry = 500 * base::kNsPerMs;
 constexpr int64_t kLastRetry = 15 * base::kNsPerSecond;
+
+// CONNACK return codes of MQTT 3.1.1, section 3.2.2.3.
+const char* refusal(int code, const char* otherwise) {
+    constexpr std::array kTexts{"unacceptable protocol version", "client id refused", "server not available",
+                                "bad user name or password", "not authorised"};
+    return code >= 1 && code <= static_cast<int>(kTexts.size()) ? kTexts[static_cast<size_t>(code) - 1] : otherwise;
+}
 
 class PahoSession final : public Session {
   public:
@@ -124,7 +132,7 @@ int PahoSession::message_arrived(const char* topic, int topic_length, const MQTT
     m.dup = message.dup != 0;
     m.session = session_;
     const Ticket ticket{connection_.load(), m.message_id};
-    if (filter_.is_duplicate(m)) {
+    if (filter_.is_duplicate(m, ticket.connection)) {
         duplicates_.add();
         sink_.acknowledge_only(ticket);
     } else if (take(m, qos1 ? &ticket : nullptr)) {
@@ -320,8 +328,9 @@ void PahoSession::tick() {
                                                        data->alt.connect.serverURI);
         };
         options.onFailure5 = [](void* self, MQTTAsync_failureData5* data) {
-            const char* why = data->message;
-            if (why == nullptr && data->reasonCode != 0) why = MQTTReasonCode_toString(data->reasonCode);
+            // A CONNACK's refusal comes as its reason code; everything else as Paho's text.
+            const char* why =
+                data->code >= 0x80 ? MQTTReasonCode_toString(static_cast<MQTTReasonCodes>(data->code)) : data->message;
             static_cast<PahoSession*>(self)->connection_failed(why, data->code);
         };
     } else {
@@ -330,7 +339,7 @@ void PahoSession::tick() {
                                                        data->alt.connect.serverURI);
         };
         options.onFailure = [](void* self, MQTTAsync_failureData* data) {
-            static_cast<PahoSession*>(self)->connection_failed(data->message, data->code);
+            static_cast<PahoSession*>(self)->connection_failed(refusal(data->code, data->message), data->code);
         };
     }
     const int result = MQTTAsync_connect(client_, &options);

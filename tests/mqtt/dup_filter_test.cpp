@@ -20,24 +20,25 @@ Message again(uint16_t id, const char* payload, uint32_t session = 1) {
 TEST_CASE("what is not acknowledged and comes again is filtered, once") {
     DupFilter filter;
     filter.kept(fresh(7, "a"));
-    CHECK(!filter.is_duplicate(fresh(7, "a")));     // DUP=0 is never filtered
-    CHECK(!filter.is_duplicate(again(7, "b")));     // another payload
-    CHECK(!filter.is_duplicate(again(8, "a")));     // another id
-    CHECK(!filter.is_duplicate(again(7, "a", 2)));  // another session
-    CHECK(filter.is_duplicate(again(7, "a")));
-    CHECK(!filter.is_duplicate(again(7, "a")));  // each entry once
+    CHECK(!filter.is_duplicate(fresh(7, "a"), 2));     // DUP=0 is never filtered
+    CHECK(!filter.is_duplicate(again(7, "b"), 2));     // another payload
+    CHECK(!filter.is_duplicate(again(8, "a"), 2));     // another id
+    CHECK(!filter.is_duplicate(again(7, "a", 2), 2));  // another session
+    CHECK(filter.is_duplicate(again(7, "a"), 2));
+    CHECK(!filter.is_duplicate(again(7, "a"), 2));  // each entry once a connection
+    CHECK(filter.is_duplicate(again(7, "a"), 3));   // the link was cut again before the PUBACK left
     Message other_topic = again(7, "a");
     filter.kept(fresh(7, "a"));
     other_topic.topic = "u";
-    CHECK(!filter.is_duplicate(other_topic));
+    CHECK(!filter.is_duplicate(other_topic, 2));
 }
 
 TEST_CASE("only the last message with an id counts") {
     DupFilter filter;
     filter.kept(fresh(7, "a"));
     filter.kept(fresh(7, "b"));
-    CHECK(!filter.is_duplicate(again(7, "a")));
-    CHECK(filter.is_duplicate(again(7, "b")));
+    CHECK(!filter.is_duplicate(again(7, "a"), 2));
+    CHECK(filter.is_duplicate(again(7, "b"), 2));
 }
 
 TEST_CASE("a broker that takes the lowest free id may redeliver a new message that equals an acknowledged one: kept") {
@@ -47,9 +48,9 @@ TEST_CASE("a broker that takes the lowest free id may redeliver a new message th
         filter.kept(fresh(1, "on"));
         filter.acknowledged(1);
     }
-    CHECK(!filter.is_duplicate(again(1, "on")));
+    CHECK(!filter.is_duplicate(again(1, "on"), 2));
     filter.kept(fresh(1, "on"));  // not acknowledged yet: the id cannot be in use for anything else
-    CHECK(filter.is_duplicate(again(1, "on")));
+    CHECK(filter.is_duplicate(again(1, "on"), 2));
 }
 
 TEST_CASE("a broker that goes round the ids: an acknowledged message whose PUBACK got lost is filtered") {
@@ -58,16 +59,16 @@ TEST_CASE("a broker that goes round the ids: an acknowledged message whose PUBAC
         filter.kept(fresh(id, "same"));
         filter.acknowledged(id);
     }
-    CHECK(filter.is_duplicate(again(100, "same")));
+    CHECK(filter.is_duplicate(again(100, "same"), 2));
     // A new session starts the evidence anew.
     filter.kept(fresh(5, "same", 2));
     filter.acknowledged(5);
-    CHECK(!filter.is_duplicate(again(5, "same", 2)));
+    CHECK(!filter.is_duplicate(again(5, "same", 2), 2));
 }
 
 TEST_CASE("entries older than the tail are not trusted") {
     DupFilter filter;
     filter.kept(fresh(60000, "old"));
     for (uint32_t i = 0; i < DupFilter::kTail + 1; i++) filter.kept(fresh(static_cast<uint16_t>(i + 1), "x"));
-    CHECK(!filter.is_duplicate(again(60000, "old")));
+    CHECK(!filter.is_duplicate(again(60000, "old"), 2));
 }
