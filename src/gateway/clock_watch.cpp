@@ -14,6 +14,14 @@ constexpr int64_t kEpochStep = base::kNsPerSecond;  // a backward step beyond th
 
 }  // namespace
 
+void ClockWatch::resume(uint32_t epoch, int64_t newest_arrival_ns) {
+    epoch_ = epoch;
+    if (arrival_.now_ns() >= newest_arrival_ns - kEpochStep) return;
+    base::log::warning("clock: {} behind the newest message in the store",
+                       base::format_duration(newest_arrival_ns - arrival_.now_ns()));
+    epoch_++;
+}
+
 std::optional<model::ClockRecord> ClockWatch::check() {
     const bool synced = policy_ == "trusted" || clock_.synchronised();
     auto state = state_;

@@ -16,6 +16,9 @@ class ClockWatch {
     ClockWatch(const base::Clock& clock, ArrivalClock& arrival, std::string policy)
         : clock_(clock), arrival_(arrival), policy_(std::move(policy)) {}
 
+    // Before the first check(): the epoch of the newest clock record in the log and the newest arrival there. A clock
+    // that is behind them now stepped backwards while nobody looked.
+    void resume(uint32_t epoch, int64_t newest_arrival_ns);
     // About once a second. A record to append; the anchor is moved already.
     std::optional<model::ClockRecord> check();
     model::ClockState state() const { return state_; }

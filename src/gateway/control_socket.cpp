@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/control_socket.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -13,12 +14,15 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/clock.hpp"
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "gateway/gateway.hpp"
 
 namespace tributary::gateway {
 namespace {
+
+constexpr int64_t kPatience = base::kNsPerSecond;
 
 base::Error socket_error(const std::string& path, const std::string& why) {
     return {"TRB-GATEWAY-002", base::format("control socket {}: {}", path, why)};
@@ -46,9 +50,17 @@ int connect_to(const sockaddr_un& address) {
     return -1;
 }
 
-bool write_all(int fd, std::string_view text) {
+// Waits until the peer is ready, no longer than the rest of its time: one that drips must not hold control up.
+bool ready(int fd, short what, int64_t deadline_ns) {
+    const int64_t left_ms = (deadline_ns - base::SystemClock().boot_ns()) / base::kNsPerMs;
+    pollfd one{fd, what, 0};
+    return left_ms > 0 && poll(&one, 1, static_cast<int>(left_ms)) == 1;
+}
+
+bool write_all(int fd, std::string_view text, int64_t deadline_ns) {
     while (!text.empty()) {
-        const ssize_t wrote = send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+        if (!ready(fd, POLLOUT, deadline_ns)) return false;
+        const ssize_t wrote = send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (wrote <= 0) return false;
         text.remove_prefix(static_cast<size_t>(wrote));
     }
@@ -72,6 +84,12 @@ base::Result<ControlSocket> ControlSocket::listen(const std::string& path) {
         return socket_error(
             path, "another gateway answers there; give this one its own with --socket or gateway.control_socket");
     }
+    // Only a socket nobody listens on is stale; anything else there is not ours to delete.
+    if (const int number = errno; number != ECONNREFUSED && number != ENOENT)
+        return socket_error(path, base::errno_text(number));
+    struct stat there {};
+    if (lstat(path.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode))
+        return socket_error(path, "there is a file that is no socket; choose another path with --socket");
     unlink(path.c_str());
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return socket_error(path, base::errno_text(errno));
@@ -97,18 +115,18 @@ ControlSocket::~ControlSocket() {
 void ControlSocket::serve(const std::function<std::string(std::string_view)>& answer) const {
     const int peer = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
     if (peer < 0) return;
-    const timeval patience{1, 0};
-    setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(peer, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    const int64_t deadline_ns = base::SystemClock().boot_ns() + kPatience;
     std::string line;
     std::array<char, 1024> part;
     while (line.find('\n') == std::string::npos && line.size() < 64 * 1024) {
-        const ssize_t got = read(peer, part.data(), part.size());
+        const ssize_t got = ready(peer, POLLIN, deadline_ns) ? read(peer, part.data(), part.size()) : -1;
         if (got <= 0) break;
         line.append(part.data(), static_cast<size_t>(got));
     }
-    line.resize(std::min(line.find('\n'), line.size()));
-    write_all(peer, answer(line));
+    if (const size_t end = line.find('\n'); end != std::string::npos) {
+        line.resize(end);
+        write_all(peer, answer(line), base::SystemClock().boot_ns() + kPatience);
+    }
     close(peer);
 }
 
@@ -125,7 +143,7 @@ base::Result<std::string> request(const std::string& socket, const std::string& 
     std::string answer;
     std::array<char, 65536> part;
     ssize_t got = -1;
-    if (write_all(fd, line + "\n"))
+    if (write_all(fd, line + "\n", base::SystemClock().boot_ns() + 5 * base::kNsPerSecond))
         while ((got = read(fd, part.data(), part.size())) > 0) answer.append(part.data(), static_cast<size_t>(got));
     const int number = errno;
     close(fd);

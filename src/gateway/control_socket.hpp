@@ -22,7 +22,7 @@ class ControlSocket {
     ~ControlSocket();
 
     int fd() const { return fd_; }
-    // Takes one connection and answers it; a slow or silent peer is given up after a second.
+    // Takes one connection and answers it; a peer has a second to ask and a second to read. No whole line, no answer.
     void serve(const std::function<std::string(std::string_view)>& answer) const;
 
   private:

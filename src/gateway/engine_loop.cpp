@@ -113,6 +113,7 @@ void EngineLoop::stop() {
         stopping_ = true;
         changed_.notify_all();
     }
+    writer_.never_wait();  // the disk may not work for a long time yet
     if (thread_.joinable()) thread_.join();
 }
 

@@ -7,6 +7,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -103,6 +104,7 @@ void Control::loop(int signals) {
         const int64_t now = clock_.boot_ns();
         if (now >= next_second) {
             next_second = now + base::kNsPerSecond;
+            if (runtime_ && runtime_->lost()) runtime_ = nullptr;
             if (runtime_)
                 runtime_->second();
             else if (now >= retry_at_ns_)
@@ -214,8 +216,8 @@ void Control::ping() {
 }  // namespace
 
 int run(const RunOptions& options) {
-    // Blocks and batches wander between threads: with one arena a thread each would keep its high-water mark. Few arenas,
-    // and large pieces go back to the system at once.
+    // Blocks and batches wander between threads: with one arena a thread each would keep its high-water mark. Few
+    // arenas, and large pieces go back to the system at once.
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_MMAP_THRESHOLD, 128 << 10);
     mallopt(M_TRIM_THRESHOLD, 256 << 10);

@@ -83,7 +83,7 @@ void OpenBlock::control(const Record& record, bool at_once) {
     const std::lock_guard lock(mutex_);
     if (!has_content()) opened();
     if constexpr (std::is_same_v<Record, model::ConfigRecord>) configs_.emplace_back(writer_.count(), record.text);
-    if constexpr (std::is_same_v<Record, model::ClockRecord>) clocks_.emplace_back(writer_.count(), record.state);
+    if constexpr (std::is_same_v<Record, model::ClockRecord>) clocks_.emplace_back(writer_.count(), record);
     writer_.add(arrival_.now_ns(), record);
     if (at_once) close();
 }

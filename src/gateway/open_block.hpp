@@ -37,12 +37,12 @@ struct ClosedBlock {
     std::string body;
     uint32_t count = 0;
     int64_t first_time_ns = 0, last_time_ns = 0;
-    std::vector<mqtt::Ticket> tickets;                           // to acknowledge after the commit, in order
-    std::vector<std::pair<uint32_t, std::string>> configs;       // (index in the block, text) of config records
-    std::vector<std::pair<uint32_t, model::ClockState>> clocks;  // (index in the block, state) of clock records
-    uint64_t duplicates = 0;                                     // redeliveries filtered while it was open
-    size_t cost_bytes = 0;                                       // what it takes of the queue's bound
-    uint32_t session = 0;                                        // newest session number seen
+    std::vector<mqtt::Ticket> tickets;                            // to acknowledge after the commit, in order
+    std::vector<std::pair<uint32_t, std::string>> configs;        // (index in the block, text) of config records
+    std::vector<std::pair<uint32_t, model::ClockRecord>> clocks;  // (index in the block, record)
+    uint64_t duplicates = 0;                                      // redeliveries filtered while it was open
+    size_t cost_bytes = 0;                                        // what it takes of the queue's bound
+    uint32_t session = 0;                                         // newest session number seen
 };
 
 struct OpenBlockLimits {
@@ -95,7 +95,7 @@ class OpenBlock final : public mqtt::Sink {
     model::IntakeBlockWriter writer_;
     std::vector<mqtt::Ticket> tickets_;
     std::vector<std::pair<uint32_t, std::string>> configs_;
-    std::vector<std::pair<uint32_t, model::ClockState>> clocks_;
+    std::vector<std::pair<uint32_t, model::ClockRecord>> clocks_;
     std::deque<ClosedBlock> closed_;
     size_t in_use_bytes_ = 0, open_cost_bytes_ = 0;
     int64_t opened_ns_ = 0, last_message_ns_ = 0;

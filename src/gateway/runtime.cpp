@@ -30,6 +30,12 @@ std::vector<std::string> lines(const std::string& text) {
     return out;
 }
 
+uint32_t number(const std::string& text) {
+    uint32_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
 OpenBlockLimits limits_of(const config::Settings& settings) {
     OpenBlockLimits limits;
     limits.messages = static_cast<uint32_t>(settings.store.block_messages);
@@ -119,8 +125,8 @@ base::Result<> Runtime::open_mqtt() {
     setup.filters = topics_of(settings_);
     setup.subscribed = lines((*meta)["subscriptions"]);
     setup.gather_ns = settings_.store.gather_ns;
-    const auto& last = (*meta)["session"];
-    std::from_chars(last.data(), last.data() + last.size(), setup.last_session);
+    setup.last_session = number((*meta)["session"]);
+    if (tail && !tail->empty()) clock_watch_.resume(number((*meta)["epoch"]), tail->back().last_time_ns);
     auto session = mqtt::Session::create(std::move(setup), *open_block_, metrics_, clock_);
     if (!session) return session.error();
     session_ = std::move(*session);
@@ -164,21 +170,20 @@ void Runtime::second() {
 void Runtime::stop() {
     if (std::exchange(stopped_, true)) return;
     if (session_) session_->stop_intake();
+    // A disk that does not take the first transaction will not take the next ones: do not wait for each.
+    int64_t patience = kFlush;
     if (writer_ && session_) {
-        // Commit what was taken and give its acknowledgements a moment to leave.
-        writer_->drain(kFlush);
+        if (!writer_->drain(kFlush)) patience = 100 * base::kNsPerMs;
         for (int i = 0; i < 20 && session_->status().acks_waiting > 0; i++) writer_->drain(50 * base::kNsPerMs);
         session_->disconnect();
     }
     if (publisher_) publisher_->stop();
-    if (engine_) engine_->finish(kFlush);
-    if (writer_) writer_->drain(kFlush);
-    if (kafka_) {
-        if (!kafka_->finish(kFlush))
-            base::log::info("kafka: not everything could be delivered in time; it stays in the store");
-    }
+    if (engine_) engine_->finish(patience);
+    if (writer_) writer_->drain(patience);
+    if (kafka_ && !kafka_->finish(patience))
+        base::log::info("kafka: not everything could be delivered in time; it stays in the store");
     if (writer_) {
-        writer_->drain(kFlush);
+        writer_->drain(patience);
         writer_->stop();
     }
 }

@@ -11,10 +11,9 @@ namespace {
 
 constexpr int64_t kCursorDelay = 5 * base::kNsPerSecond;
 constexpr size_t kPendingBytes = 8 << 20;
-constexpr size_t kOutputBlockBytes = 512 << 10;
 constexpr size_t kBlocksATransaction = 8;
-constexpr uint32_t kCommitsBetweenTrims = 16;
-constexpr int kTrimBlocks = 48;
+constexpr size_t kBlocksBetweenTrims = 32;           // half of what one trim deletes at most: it keeps up
+constexpr int kTrimBlocks = 48;                      // of one log
 constexpr const char* kTransaction = "transaction";  // names the newest one, so that a commit in doubt can be found
 
 }  // namespace
@@ -26,11 +25,12 @@ ClockHistory::ClockHistory(const std::string& text) {
         uint64_t seq = 0;
         unsigned state = 0;
         const auto number = std::from_chars(at, end, seq);
-        if (number.ptr >= end || *number.ptr != ':') return;
+        if (number.ec != std::errc{} || number.ptr == end || *number.ptr != ':') return;
         const auto digit = std::from_chars(number.ptr + 1, end, state);
         if (digit.ec != std::errc{} || state > static_cast<unsigned>(model::ClockState::unsynced)) return;
+        if (digit.ptr != end && *digit.ptr != ',') return;
         changes_.emplace_back(seq, static_cast<model::ClockState>(state));
-        at = digit.ptr + 1;
+        at = digit.ptr == end ? end : digit.ptr + 1;
     }
 }
 
@@ -64,7 +64,9 @@ struct Writer::Transaction {
     Pending handed_in;
     std::vector<std::pair<model::Log, std::pair<std::string, uint32_t>>> outputs;
     store::Batch batch;
-    bool forgo_appends = false;  // the store is full: cursors and trims go alone, to make room
+    std::map<model::Log, uint64_t> first_seqs;  // where its appends go
+    bool in_doubt = false;                      // a commit of it failed; whether it is in the file is not known
+    bool full = false;                          // no room for it: cursors and trims go first, alone
 };
 
 Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_ptr<store::Reader> reader,
@@ -112,9 +114,15 @@ bool Writer::drain(int64_t timeout_ns) {
     draining_ = true;
     idle_ = false;
     open_.wake();
-    const bool done = changed_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), [&] { return idle_; });
+    changed_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), [&] { return idle_ || stopping_; });
     draining_ = false;
-    return done;
+    return idle_;
+}
+
+void Writer::never_wait() {
+    const std::lock_guard lock(mutex_);
+    never_wait_ = true;
+    changed_.notify_all();
 }
 
 // --- handed in by other threads ---
@@ -130,6 +138,7 @@ void Writer::merge_locked(Pending&& part, int64_t due_ns) {
     }
     for (auto& [name, seq] : part.cursors) pending_.cursors[name] = seq;
     pending_.ledger.add(part.ledger);
+    pending_.kafka_ledger.add(part.kafka_ledger);
     for (auto& [key, value] : part.meta) pending_.meta[key] = std::move(value);
     if (part.checkpoint) pending_.checkpoint = std::move(part.checkpoint);
     pending_.time_ns = std::max(pending_.time_ns, part.time_ns);
@@ -149,7 +158,7 @@ void Writer::engine_outputs(EngineOutputs&& outputs) {
     part.blocks = std::move(outputs.blocks);
     const int64_t delay = part.blocks.empty() ? kCursorDelay : settings_.gather_ns;
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return stopping_ || pending_.bytes < kPendingBytes; });
+    changed_.wait(lock, [&] { return stopping_ || never_wait_ || pending_.bytes < kPendingBytes; });
     merge_locked(std::move(part), clock_.boot_ns() + delay);
 }
 
@@ -163,7 +172,7 @@ void Writer::checkpoint(store::Checkpoint&& checkpoint) {
 void Writer::kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta) {
     Pending part;
     part.cursors[kafka_cursor(log)] = cursor;
-    part.ledger = std::move(delta);
+    part.kafka_ledger = std::move(delta);
     const std::lock_guard lock(mutex_);
     merge_locked(std::move(part), clock_.boot_ns() + kCursorDelay);
 }
@@ -191,6 +200,7 @@ model::Ledger Writer::ledger() const {
     auto total = ledger_;
     total.add(committing_ledger_);
     total.add(pending_.ledger);
+    total.add(pending_.kafka_ledger);
     return total;
 }
 store::Cursors Writer::cursors() const {
@@ -239,6 +249,7 @@ void Writer::one_round(int64_t until_ns) {
         due = due || draining || clock_.boot_ns() >= pending_.due_ns;
         if (due) {
             committing_ledger_ = pending_.ledger;
+            committing_ledger_.add(pending_.kafka_ledger);
             committing_cursors_ = pending_.cursors;
             transaction.handed_in = std::exchange(pending_, Pending());
         }
@@ -254,10 +265,8 @@ void Writer::one_round(int64_t until_ns) {
         return;
     }
     build(transaction);
-    while (!commit(transaction)) {
-        const std::lock_guard lock(mutex_);
-        if (stopping_) return;  // nothing of it was acknowledged; the broker delivers it again
-    }
+    blocks_since_trim_ += std::max<size_t>(transaction.batch.appends.size(), 1);
+    if (commit(transaction) && blocks_since_trim_ >= kBlocksBetweenTrims) trim();
 }
 
 void Writer::build(Transaction& t) {
@@ -274,9 +283,10 @@ void Writer::build(Transaction& t) {
         if (block.count == 0) continue;
         batch.appends.push_back(
             {model::Log::intake, block.count, block.first_time_ns, block.last_time_ns, 0, block.body});
-        bool clock_changed = false;
-        for (const auto& [index, state] : block.clocks) clock_changed |= clocks_.add(seq + index, state);
-        if (clock_changed) t.handed_in.meta["clocks"] = clocks_.text();
+        for (const auto& [index, clock] : block.clocks) {
+            if (clocks_.add(seq + index, clock.state)) t.handed_in.meta["clocks"] = clocks_.text();
+            t.handed_in.meta["epoch"] = std::to_string(clock.epoch);
+        }
         for (auto& [index, text] : block.configs) batch.configs.emplace_back(seq + index, std::move(text));
         seq += block.count;
     }
@@ -287,9 +297,10 @@ void Writer::build(Transaction& t) {
     for (auto& [log, block] : t.outputs)
         batch.appends.push_back({log, block.second, t.handed_in.time_ns, t.handed_in.time_ns, 0, block.first});
     batch.cursors = t.handed_in.cursors;
-    batch.ledger = std::move(t.handed_in.ledger);
+    batch.ledger = t.handed_in.ledger;
+    batch.ledger.add(t.handed_in.kafka_ledger);
     batch.meta = std::move(t.handed_in.meta);
-    batch.meta[kTransaction] = base::format("{}/{}", store_.incarnation(), ++transactions_);
+    name(t);
     if (session_ != nullptr)
         if (const auto filters = session_->newly_subscribed(); !filters.empty()) {
             std::string joined;
@@ -297,22 +308,27 @@ void Writer::build(Transaction& t) {
             batch.meta["subscriptions"] = joined;
         }
     if (session > 0) batch.meta["session"] = std::to_string(session);
-    if (++commits_since_trim_ >= kCommitsBetweenTrims) plan_trim(batch);
 }
 
-// True: it is durable (or gone, when the process stops).
+void Writer::name(Transaction& t) {
+    t.batch.meta[kTransaction] = base::format("{}/{}", store_.incarnation(), ++transactions_);
+    for (const auto log : model::kLogs) t.first_seqs[log] = store_.next_seq(log);
+}
+
+// True: it is durable. False: we are to stop; nothing of it was acknowledged and the broker delivers it again.
 bool Writer::commit(Transaction& t) {
-    std::map<model::Log, uint64_t> before;
-    for (const auto log : model::kLogs) before[log] = store_.next_seq(log);
-    store::Batch cursors_only;
-    if (t.forgo_appends) {
-        // Full: whatever makes room goes first. The engine's cursor waits for its outputs.
-        cursors_only.cursors = t.batch.cursors;
-        cursors_only.cursors.erase(kEngineCursor);
-        plan_trim(cursors_only);
-        if (auto made_room = store_.commit(cursors_only); !made_room) (void)store_.reopen();
-        t.forgo_appends = false;
+    while (!attempt(t)) {
+        progress_++;  // waiting for a disk that does not work is not hanging
+        std::unique_lock lock(mutex_);
+        const auto pause = std::chrono::milliseconds(t.full ? 200 : 1000);
+        if (changed_.wait_for(lock, pause, [&] { return stopping_; })) return false;
     }
+    return true;
+}
+
+bool Writer::attempt(Transaction& t) {
+    if (t.in_doubt) return is_there(t);
+    if (std::exchange(t.full, false) && !make_room(t)) return false;
     auto committed = store_.commit(t.batch);
     if (committed) {
         metrics_.healthy("store");
@@ -320,33 +336,74 @@ bool Writer::commit(Transaction& t) {
         return true;
     }
     metrics_.degraded("store", committed.error().code, committed.error().message);
-    // An fsync error is an unknown state: open the file again and ask it.
-    if (auto reopened = store_.reopen(); reopened) {
-        if (const auto report = store_.report(); !report.empty() && report != report_at_start_) {
-            base::log::error("store: {}", report);
-            const std::lock_guard lock(mutex_);
-            lost_ = stopping_ = true;  // nothing of this transaction was acknowledged; the broker has it still
-            changed_.notify_all();
-            return false;
-        }
-        if (auto meta = reader_->meta(); meta && (*meta)[kTransaction] == t.batch.meta[kTransaction]) {
-            std::vector<store::Appended> appended;
-            for (const auto& append : t.batch.appends) {
-                appended.push_back({append.log, before[append.log], append.count});
-                before[append.log] += append.count;
-            }
-            base::log::info("store: the transaction in doubt is there");
-            published(t, appended);
-            return true;
-        }
-        t.forgo_appends = committed.error().code == store::kFull;
-    } else {
-        metrics_.degraded("store", reopened.error().code, reopened.error().message);
+    t.full = committed.error().code == store::kFull && !t.batch.appends.empty();
+    t.in_doubt = true;
+    return is_there(t);
+}
+
+// An fsync error is an unknown state: open the file again and ask it. While it cannot answer, the doubt stays.
+bool Writer::is_there(Transaction& t) {
+    if (!reopen()) return false;
+    auto meta = reader_->meta();
+    if (!meta) {
+        metrics_.degraded("store", meta.error().code, meta.error().message);
+        return false;
     }
-    progress_++;  // waiting for a disk that does not work is not hanging
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::milliseconds(t.forgo_appends ? 200 : 1000), [&] { return stopping_; });
+    t.in_doubt = false;
+    if ((*meta)[kTransaction] != t.batch.meta[kTransaction]) return false;
+    std::vector<store::Appended> appended;
+    for (const auto& append : t.batch.appends) {
+        appended.push_back({append.log, t.first_seqs[append.log], append.count});
+        t.first_seqs[append.log] += append.count;
+    }
+    base::log::info("store: the transaction in doubt is there");
+    metrics_.healthy("store");
+    published(t, appended);
+    return true;
+}
+
+// False: it cannot be opened now, or it had to be set aside and everybody has to begin anew.
+bool Writer::reopen() {
+    if (auto reopened = store_.reopen(); !reopened) {
+        metrics_.degraded("store", reopened.error().code, reopened.error().message);
+        return false;
+    }
+    const auto report = store_.report();
+    if (report.empty() || report == report_at_start_) return true;
+    base::log::error("store: {}", report);
+    const std::lock_guard lock(mutex_);
+    lost_ = stopping_ = true;  // nothing of the transaction under way was acknowledged; the broker has it still
+    changed_.notify_all();
     return false;
+}
+
+// Full: what makes room goes first, with the ledger that belongs to it. The engine's cursor waits for its outputs, and
+// kafka's cursors for the refused records they pass.
+bool Writer::make_room(Transaction& t) {
+    Transaction room;
+    if (t.handed_in.blocks.count(model::Log::refused) == 0) {
+        room.batch.cursors = std::exchange(t.batch.cursors, {});
+        if (auto engine = room.batch.cursors.extract(kEngineCursor)) t.batch.cursors.insert(std::move(engine));
+        room.batch.ledger = std::exchange(t.handed_in.kafka_ledger, {});
+        t.batch.ledger = t.handed_in.ledger;
+    }
+    plan_trim(room.batch);
+    if (room.batch.empty()) return true;
+    name(room);
+    if (!commit(room)) return false;
+    name(t);
+    const std::lock_guard lock(mutex_);
+    committing_ledger_ = t.batch.ledger;
+    committing_cursors_ = t.batch.cursors;
+    return true;
+}
+
+void Writer::trim() {
+    Transaction alone;
+    plan_trim(alone.batch);
+    if (alone.batch.trim_below.empty()) return;
+    name(alone);
+    commit(alone);
 }
 
 void Writer::published(Transaction& t, const std::vector<store::Appended>& appended) {
@@ -389,14 +446,14 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
             checkpoint_seq_ = seq;
         else {
             base::log::warning("store: checkpoint not written: {}", saved.error().text());
-            (void)store_.reopen();
+            (void)reopen();  // when that fails, so will the next commit
         }
     }
 }
 
 // Delivered intake stays for `history`, or until the file is half full; delivered outputs likewise.
 void Writer::plan_trim(store::Batch& batch) {
-    commits_since_trim_ = 0;
+    blocks_since_trim_ = 0;
     const auto cursor_of = [&](const std::string& name) -> uint64_t {
         if (const auto found = batch.cursors.find(name); found != batch.cursors.end()) return found->second;
         const std::lock_guard lock(mutex_);
@@ -412,6 +469,13 @@ void Writer::plan_trim(store::Batch& batch) {
         uint64_t below = store_.first_seq(log);
         for (int i = 0; i < kTrimBlocks && below < floor; i++) {
             auto block = reader_->block_at(log, below);
+            if (!block && block.error().code == store::kFormat) {
+                // Damaged: it goes when everybody has passed it, whatever its age.
+                auto behind = reader_->seq_behind(log, below);
+                if (!behind || *behind <= below || *behind > floor) break;
+                below = *behind;
+                continue;
+            }
             if (!block || !*block || (**block).end_seq() > floor || (**block).last_time_ns >= keep_from) break;
             below = (**block).end_seq();
         }

@@ -61,8 +61,11 @@ class Writer {
     // Commits everything that is there and returns, at most timeout_ns later; true = done.
     bool drain(int64_t timeout_ns);
     void stop();
+    // The store had to be set aside and a fresh one is there: nothing is written any more, who made us begins anew.
+    bool lost() const { return lost_.load(); }
 
-    // Engine thread; waits while too much is handed in and not committed.
+    // Engine thread; waits while too much is handed in and not committed, until never_wait().
+    void never_wait();
     void engine_outputs(EngineOutputs&& outputs);
     void checkpoint(store::Checkpoint&& checkpoint);
     // Kafka thread.
@@ -84,14 +87,16 @@ class Writer {
     struct Pending {
         std::map<model::Log, std::pair<std::string, uint32_t>> blocks;
         store::Cursors cursors;
-        model::Ledger ledger;
+        model::Ledger ledger;        // of the engine: goes with its outputs
+        model::Ledger kafka_ledger;  // goes with kafka's cursors
         std::map<std::string, std::string> meta;
         std::optional<store::Checkpoint> checkpoint;
         int64_t time_ns = 0;
         int64_t due_ns = base::kNever;  // boot time by which it is to be committed, with an intake block or alone
         size_t bytes = 0;
         bool empty() const {
-            return blocks.empty() && cursors.empty() && ledger.empty() && meta.empty() && !checkpoint;
+            return blocks.empty() && cursors.empty() && ledger.empty() && kafka_ledger.empty() && meta.empty() &&
+                   !checkpoint;
         }
     };
     struct Transaction;
@@ -99,7 +104,13 @@ class Writer {
     void run();
     void one_round(int64_t until_ns);
     void build(Transaction& transaction);
+    void name(Transaction& transaction);
     bool commit(Transaction& transaction);
+    bool attempt(Transaction& transaction);
+    bool is_there(Transaction& transaction);
+    bool reopen();
+    bool make_room(Transaction& transaction);
+    void trim();
     void published(Transaction& transaction, const std::vector<store::Appended>& appended);
     void plan_trim(store::Batch& batch);
     void merge_locked(Pending&& part, int64_t due_ns);
@@ -123,13 +134,12 @@ class Writer {
     model::Ledger committing_ledger_;  // of the transaction under way, so that status does not miss it
     store::Cursors committing_cursors_;
     store::Usage usage_;
-    std::map<model::Log, uint64_t> trimmed_;
-    bool stopping_ = false, draining_ = false, idle_ = false;
+    bool stopping_ = false, draining_ = false, idle_ = false, never_wait_ = false;
     std::atomic<uint64_t> progress_{0};
     std::atomic<bool> lost_{false};
     uint64_t checkpoint_seq_ = 0, transactions_ = 0;
     ClockHistory clocks_;
-    uint32_t commits_since_trim_ = 0;
+    size_t blocks_since_trim_ = 0;
     std::string report_at_start_;
     std::thread thread_;
 };

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/open_block.hpp"
+
+#include <random>
+
+#include "gateway/support.hpp"
+
+namespace tributary::gateway {
+namespace {
+
+constexpr int64_t kNow = 1'700'000'000 * base::kNsPerSecond;
+
+struct Block {
+    explicit Block(OpenBlockLimits limits) : open(limits, clock, arrival) {}
+    base::ManualClock clock{kNow};
+    ArrivalClock arrival{clock};
+    OpenBlock open;
+
+    bool send(std::string_view topic, std::string_view payload, uint16_t id) {
+        const mqtt::Ticket ticket{7, id};
+        return open.message(message(topic, payload, id), &ticket);
+    }
+};
+
+OpenBlockLimits limits(uint32_t messages, size_t bytes, size_t queue, int64_t gather_ns) {
+    OpenBlockLimits l;
+    l.messages = messages, l.bytes = bytes, l.queue_bytes = queue, l.gather_ns = gather_ns;
+    return l;
+}
+
+std::vector<model::IntakeRecord> records(const ClosedBlock& block, uint64_t first = 1) {
+    std::vector<model::IntakeRecord> out;
+    if (block.count == 0) return out;
+    model::IntakeBlockReader reader(block.body, first);
+    for (model::IntakeRecord record; reader.next(record);) out.push_back(record);
+    CHECK(reader.ok());
+    CHECK(out.size() == block.count);
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("open block: messages and control records stand in the order they came") {
+    Block b(limits(100, 1 << 20, 1 << 20, base::kNsPerSecond));
+    CHECK(b.send("t/1", "one", 11));
+    b.clock.advance(base::kNsPerMs);
+    b.open.control(model::ConfigRecord{"1", "the text"}, false);
+    CHECK(b.open.message(message("t/2", "two"), nullptr));
+    b.open.control(model::ClockRecord{model::ClockState::holdover, 5, 3}, false);
+    b.open.session({4, true, true});
+    b.open.control(model::MuteRecord{"line1/#", 77}, false);
+    b.open.control(model::TickRecord{}, false);
+    CHECK(!b.open.take(b.clock.boot_ns()));
+    b.clock.advance(base::kNsPerSecond);
+    auto block = b.open.take(0);
+    REQUIRE(block);
+    const auto all = records(*block, 50);
+    REQUIRE(all.size() == 7);
+    CHECK(all[0].seq == 50);
+    CHECK(all[0].message()->payload == "one");
+    CHECK(all[0].arrival_ns == kNow);
+    CHECK(std::get<model::ConfigRecord>(all[1].body).text == "the text");
+    CHECK(all[1].arrival_ns == kNow + base::kNsPerMs);
+    CHECK(all[2].message()->topic == "t/2");
+    CHECK(std::get<model::ClockRecord>(all[3].body).epoch == 3);
+    CHECK(std::get<model::SessionRecord>(all[4].body).session == 4);
+    CHECK(std::get<model::MuteRecord>(all[5].body).series == "line1/#");
+    CHECK(std::holds_alternative<model::TickRecord>(all[6].body));
+    REQUIRE(block->tickets.size() == 1);
+    CHECK(block->tickets[0].message_id == 11);
+    REQUIRE(block->configs.size() == 1);
+    CHECK(block->configs[0] == std::pair<uint32_t, std::string>{1, "the text"});
+    REQUIRE(block->clocks.size() == 1);
+    CHECK(block->clocks[0].first == 3);
+    CHECK(block->clocks[0].second.state == model::ClockState::holdover);
+    CHECK(block->session == 4);
+    CHECK(block->first_time_ns == kNow);
+    CHECK(block->last_time_ns == kNow + base::kNsPerMs);
+    // Indices begin anew with the next block.
+    b.open.control(model::ClockRecord{}, true);
+    block = b.open.take(0);
+    REQUIRE(block);
+    CHECK(block->clocks.at(0).first == 0);
+    CHECK(block->configs.empty());
+}
+
+TEST_CASE("open block: when it closes") {
+    SUBCASE("by messages") {
+        Block b(limits(3, 1 << 20, 1 << 20, base::kNsPerSecond));
+        CHECK((b.send("t", "x", 1) && b.send("t", "x", 2)));
+        CHECK(!b.open.take(0));
+        CHECK((b.send("t", "x", 3) && b.send("t", "x", 4)));
+        auto block = b.open.take(0);
+        REQUIRE(block);
+        CHECK(block->count == 3);
+        CHECK(!b.open.take(0));
+    }
+    SUBCASE("by bytes") {
+        Block b(limits(1000, 1000, 1 << 20, base::kNsPerSecond));
+        const std::string payload(600, 'x');
+        CHECK(b.send("t", payload, 1));
+        CHECK(!b.open.take(0));
+        CHECK(b.send("t", payload, 2));
+        CHECK(b.open.take(0)->count == 2);
+    }
+    SUBCASE("by gather, from the first record on") {
+        Block b(limits(1000, 1 << 20, 1 << 20, base::kNsPerSecond));
+        CHECK(b.send("t", "x", 1));
+        b.clock.advance(base::kNsPerSecond - 1);
+        CHECK(b.send("t", "x", 2));
+        CHECK(!b.open.take(0));
+        b.clock.advance(1);
+        CHECK(b.open.take(0)->count == 2);
+    }
+    SUBCASE("a window of 3.1.1 that is full and quiet") {
+        auto l = limits(1000, 1 << 20, 1 << 20, base::kNsPerSecond);
+        l.stall_messages = 2;
+        Block b(l);
+        CHECK(b.send("t", "x", 1));
+        b.clock.advance(10 * base::kNsPerMs);
+        CHECK(!b.open.take(0));  // not full
+        CHECK(b.send("t", "x", 2));
+        b.clock.advance(2 * base::kNsPerMs - 1);
+        CHECK(!b.open.take(0));  // not quiet long enough
+        CHECK(b.send("t", "x", 3));
+        b.clock.advance(1);
+        CHECK(!b.open.take(0));
+        b.clock.advance(2 * base::kNsPerMs);
+        CHECK(b.open.take(0)->count == 3);
+    }
+    SUBCASE("at once") {
+        Block b(limits(1000, 1 << 20, 1 << 20, base::kNsPerSecond));
+        CHECK(b.send("t", "x", 1));
+        b.open.control(model::TickRecord{}, true);
+        CHECK(b.open.take(0)->count == 2);
+    }
+    SUBCASE("take_now at the end") {
+        Block b(limits(1000, 1 << 20, 1 << 20, base::kNsPerSecond));
+        CHECK(!b.open.take_now());
+        CHECK(b.send("t", "x", 1));
+        CHECK(b.open.take_now()->count == 1);
+        CHECK(!b.open.take_now());
+    }
+}
+
+TEST_CASE("open block: redeliveries alone make a block without records, acknowledged in order") {
+    Block b(limits(3, 1 << 20, 1 << 20, base::kNsPerSecond));
+    b.open.acknowledge_only({7, 1});
+    CHECK(!b.open.take(0));
+    b.open.acknowledge_only({7, 2});
+    b.open.acknowledge_only({7, 3});
+    auto block = b.open.take(0);
+    REQUIRE(block);
+    CHECK(block->count == 0);
+    CHECK(block->body.empty());
+    CHECK(block->duplicates == 3);
+    CHECK(block->cost_bytes == 0);
+    // Between messages.
+    CHECK(b.send("t", "x", 4));
+    b.open.acknowledge_only({7, 5});
+    CHECK(b.send("t", "x", 6));
+    block = b.open.take_now();
+    REQUIRE(block);
+    CHECK(block->count == 2);
+    CHECK(block->duplicates == 1);
+    REQUIRE(block->tickets.size() == 3);
+    CHECK(block->tickets[1].message_id == 5);
+    CHECK(block->tickets[2].message_id == 6);
+}
+
+TEST_CASE("open block: bounded in bytes, and room comes with the commit") {
+    Block b(limits(1000, 1 << 20, 1000, base::kNsPerSecond));
+    const std::string payload(300, 'x');
+    CHECK(b.send("t", payload, 1));
+    CHECK(b.send("t", payload, 2));
+    CHECK(b.send("t", payload, 3));
+    CHECK(!b.send("t", payload, 4));
+    const size_t used = b.open.bytes_in_use();
+    CHECK(used <= 1000);
+    CHECK(!b.open.wait_for_room(base::kNsPerMs));
+    auto block = b.open.take(0);  // waiting for room closes the block, gather or not
+    REQUIRE(block);
+    CHECK(block->count == 3);
+    CHECK(block->cost_bytes == used);
+    CHECK(!b.send("t", payload, 4));  // taken is not committed
+    std::thread committer([&] { b.open.committed(block->cost_bytes); });
+    CHECK(b.open.wait_for_room(60 * base::kNsPerSecond));
+    committer.join();
+    CHECK(b.open.bytes_in_use() == 0);
+    CHECK(b.send("t", payload, 4));
+    // One message larger than the bound goes through alone.
+    auto rest = b.open.take_now();
+    b.open.committed(rest->cost_bytes);
+    CHECK(b.send("t", std::string(5000, 'y'), 5));
+    CHECK(!b.send("t", "z", 6));
+}
+
+TEST_CASE("open block: a waiting writer is woken by wake() and by the first record") {
+    OpenBlockLimits l;
+    base::SystemClock clock;
+    ArrivalClock arrival(clock);
+    OpenBlock open(l, clock, arrival);
+    std::thread waker([&] { open.wake(); });
+    CHECK(!open.take(base::kNever));
+    waker.join();
+    std::thread sender([&] { CHECK(open.message(message("t", "x"), nullptr)); });
+    auto block = open.take(base::kNever);
+    sender.join();
+    REQUIRE(block);
+    CHECK(block->count == 1);
+}
+
+TEST_CASE("open block: whatever happens, no byte of the bound leaks and no record or ticket is lost") {
+    for (uint32_t seed = 1; seed <= 40; seed++) {
+        std::mt19937 random(seed);
+        auto l = limits(1 + random() % 20, 200 + random() % 3000, 500 + random() % 5000, random() % 3 * base::kNsPerMs);
+        l.stall_messages = random() % 2 == 0 ? 0 : 1 + random() % 10;
+        Block b(l);
+        std::deque<ClosedBlock> taken;
+        std::vector<uint16_t> sent, seen;
+        uint64_t stored = 0, expected = 0, duplicates = 0, seen_duplicates = 0;
+        const auto finish = [&] {
+            for (const auto& t : taken.front().tickets) seen.push_back(t.message_id);
+            stored += records(taken.front()).size();
+            seen_duplicates += taken.front().duplicates;
+            b.open.committed(taken.front().cost_bytes);
+            taken.pop_front();
+        };
+        uint16_t id = 0;
+        for (int step = 0; step < 500; step++) {
+            switch (random() % 8) {
+                case 0:
+                    b.open.acknowledge_only({1, ++id});
+                    sent.push_back(id), duplicates++;
+                    break;
+                case 1:
+                    b.open.control(model::TickRecord{}, random() % 4 == 0);
+                    expected++;
+                    break;
+                case 2:
+                    b.clock.advance(random() % 2000 * base::kNsPerUs);
+                    break;
+                case 3:
+                    if (auto block = b.open.take(0)) taken.push_back(std::move(*block));
+                    break;
+                case 4:
+                    if (!taken.empty()) finish();
+                    break;
+                case 5:
+                    (void)b.open.wait_for_room(0);
+                    break;
+                default:
+                    if (b.send("t/" + std::to_string(random() % 5), std::string(random() % 300, 'x'), ++id)) {
+                        sent.push_back(id), expected++;
+                        CHECK((b.open.bytes_in_use() <= l.queue_bytes || b.open.bytes_in_use() < 400));
+                    }
+            }
+        }
+        while (auto block = b.open.take_now()) taken.push_back(std::move(*block));
+        while (!taken.empty()) finish();
+        CHECK(b.open.bytes_in_use() == 0);
+        CHECK(stored == expected);
+        CHECK(seen == sent);
+        CHECK(seen_duplicates == duplicates);
+    }
+}
+
+}  // namespace tributary::gateway
