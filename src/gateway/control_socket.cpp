@@ -31,6 +31,7 @@ base::Error socket_error(const std::string& path, const std::string& why) {
 base::Result<sockaddr_un> address_of(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
+    if (path.empty()) return socket_error("\"\"", "the path is empty");  // would be a name outside of the file system
     if (path.size() >= sizeof address.sun_path)
         return socket_error(path, "the path is longer than 107 bytes; choose a shorter one with --socket");
     memcpy(address.sun_path, path.c_str(), path.size() + 1);

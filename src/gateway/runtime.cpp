@@ -11,7 +11,7 @@ namespace tributary::gateway {
 namespace {
 
 constexpr size_t kCacheBytes = 1 << 20;
-constexpr uint64_t kTail = 4096;  // newest intake records read for the DUP filter
+constexpr uint64_t kTail = 16384;  // newest intake records read for the DUP filter
 constexpr int64_t kFlush = 5 * base::kNsPerSecond;
 
 std::vector<std::string> topics_of(const config::Settings& settings) {
@@ -220,7 +220,7 @@ void Runtime::fill(StatusSnapshot& s) const {
     const auto cursors = writer_->cursors();
     for (const auto log : model::kLogs) {
         const auto found = cursors.find(kafka_cursor(log));
-        s.logs.push_back({log, cache_.end(log), found == cursors.end() ? 1 : found->second});
+        s.logs.push_back({log, writer_->next_seq(log), found == cursors.end() ? 1 : found->second});
     }
     s.oldest_unsent_ns = oldest_unsent_ns();
     if (samples_.size() > 1) {

@@ -135,6 +135,7 @@ void Writer::merge_locked(Pending&& part, int64_t due_ns) {
         else
             body.append(block.first, 1);  // behind the format byte
         count += block.second;
+        pending_.ledger.logs[log].appended += block.second;
     }
     for (auto& [name, seq] : part.cursors) pending_.cursors[name] = seq;
     pending_.ledger.add(part.ledger);
@@ -209,6 +210,13 @@ store::Cursors Writer::cursors() const {
     for (const auto* later : {&committing_cursors_, &pending_.cursors})
         for (const auto& [name, seq] : *later) newest[name] = seq;
     return newest;
+}
+uint64_t Writer::next_seq(model::Log log) const {
+    const std::lock_guard lock(mutex_);
+    uint64_t seq = cache_.end(log);
+    for (const auto* ledger : {&committing_ledger_, &pending_.ledger})
+        if (const auto found = ledger->logs.find(log); found != ledger->logs.end()) seq += found->second.appended;
+    return seq;
 }
 store::Usage Writer::usage() const {
     const std::lock_guard lock(mutex_);
@@ -290,10 +298,7 @@ void Writer::build(Transaction& t) {
         for (auto& [index, text] : block.configs) batch.configs.emplace_back(seq + index, std::move(text));
         seq += block.count;
     }
-    for (auto& [log, block] : t.handed_in.blocks) {
-        t.handed_in.ledger.logs[log].appended += block.second;
-        t.outputs.emplace_back(log, std::move(block));
-    }
+    for (auto& [log, block] : t.handed_in.blocks) t.outputs.emplace_back(log, std::move(block));
     for (auto& [log, block] : t.outputs)
         batch.appends.push_back({log, block.second, t.handed_in.time_ns, t.handed_in.time_ns, 0, block.first});
     batch.cursors = t.handed_in.cursors;
@@ -407,15 +412,6 @@ void Writer::trim() {
 }
 
 void Writer::published(Transaction& t, const std::vector<store::Appended>& appended) {
-    {
-        const std::lock_guard lock(mutex_);
-        ledger_.add(t.batch.ledger);
-        for (const auto& [name, seq] : t.batch.cursors) cursors_[name] = seq;
-        committing_ledger_.clear();
-        committing_cursors_.clear();
-        usage_ = store_.usage();
-        changed_.notify_all();
-    }
     size_t at = 0;
     bool outputs = false, intake = false;
     const auto pass_on = [&](std::string&& body, uint32_t count, int64_t first, int64_t last) {
@@ -434,6 +430,15 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
     for (auto& [log, block] : t.outputs) {
         pass_on(std::move(block.first), block.second, t.handed_in.time_ns, t.handed_in.time_ns);
         outputs = true;
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        ledger_.add(t.batch.ledger);
+        for (const auto& [name, seq] : t.batch.cursors) cursors_[name] = seq;
+        committing_ledger_.clear();
+        committing_cursors_.clear();
+        usage_ = store_.usage();
+        changed_.notify_all();
     }
     open_.committed(cost);  // before the acks: nobody may wait for us while we wait for Paho's lock
     if (session_ != nullptr)

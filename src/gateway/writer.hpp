@@ -81,7 +81,7 @@ class Writer {
     uint64_t progress() const {
         return progress_.load();
     }  // counts loops that did what there was to do: the watchdog's question
-    uint64_t next_seq(model::Log log) const { return cache_.end(log); }
+    uint64_t next_seq(model::Log log) const;
 
   private:
     struct Pending {
