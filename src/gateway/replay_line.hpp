@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the inputs of `replay` share: Printer writes what Kafka would get, Line is one engine and beside it the
+// forwarding of readings that the feeds do in the gateway. Replay's one thread. What it does not do: read files.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <ostream>
+
+#include "base/log.hpp"
+#include "config/load.hpp"
+#include "engine/engine.hpp"
+#include "gateway/replay.hpp"
+#include "record/record.hpp"
+
+namespace tributary::gateway {
+
+inline base::Error input_error(const std::string& file, uint64_t line, std::string_view what) {
+    return {"TRB-REPLAY-001", base::format("{}:{}: {}", file, line, what)};
+}
+
+// Counts the logs and prints, in the order of emission.
+class Printer final : public engine::Sink {
+  public:
+    Printer(const config::Settings& settings, std::ostream& out)
+        : source_{settings.gateway.id, settings.kafka.prefix, "replay", false}, out_(out) {}
+
+    void emit(model::Output&& output) override {
+        record::project(source_, output, ++seqs_[static_cast<size_t>(model::log_of(output))], record_);
+        print();
+    }
+    void score(std::string_view /*series*/, int64_t /*event_ns*/, double score, bool alarm) override {
+        score_ = std::max(score_, score);
+        alarm_ |= alarm;
+    }
+    void reading(const engine::Projected& p, uint64_t seq, uint32_t n, bool several) {
+        record::project(source_, p.series, p.reading, p.stream->unit, p.stream->labels, seq, n, several, record_);
+        print();
+    }
+    void raw(const model::Message& message, uint64_t seq, int64_t arrival_ns) {
+        record::project_raw(source_, message, seq, arrival_ns, true, record_);
+        print();
+    }
+
+    // The greatest score since the last call, and whether an event is open.
+    std::pair<double, bool> take_score() { return {std::exchange(score_, 0), std::exchange(alarm_, false)}; }
+
+  private:
+    void print() { out_ << record::to_json_line(source_, record_) << '\n'; }
+
+    const record::Source source_;
+    std::ostream& out_;
+    record::KafkaRecord record_;
+    std::array<uint64_t, 8> seqs_{};
+    double score_ = 0;
+    bool alarm_ = false;
+};
+
+// One engine, and beside it what kafka_loop does in the gateway: forwarded readings.
+class Line {
+  public:
+    Line(const config::Settings& settings, Printer& printer, uint64_t& seq)
+        : printer_(printer), seq_(seq), engine_(engine::make_engine()) {
+        const std::string text = config::engine_text(settings);
+        settings_ = std::make_shared<const config::Settings>(settings);
+        projection_ = engine::make_projection(settings_);
+        take(INT64_MIN, model::ConfigRecord{engine::kEngineVersion, text});
+    }
+
+    template <class Body>
+    void take(int64_t arrival_ns, const Body& body) {
+        model::IntakeRecord record;
+        record.seq = ++seq_;
+        record.arrival_ns = arrival_ns;
+        record.body = body;
+        if (const auto* message = record.message()) forward(*message, arrival_ns);
+        if (const auto* clock = std::get_if<model::ClockRecord>(&record.body)) projection_->set_clock(clock->state);
+        engine_->process(record, printer_, ledger_);
+    }
+
+    void flush() { engine_->flush(printer_, ledger_); }
+    bool wanted(std::string_view topic) { return !projection_->streams_of(topic).empty(); }
+
+    // A new configuration; empty = fine.
+    std::string reconfigure(int64_t arrival_ns, const model::ConfigRecord& record) {
+        auto loaded = config::parse_engine_text(record.text);
+        if (loaded.ok()) loaded.diagnostics = engine::validate(*loaded.settings);
+        for (const auto& found : loaded.diagnostics)
+            if (found.level == config::Diagnostic::Level::error) return found.message;
+        settings_ = std::make_shared<const config::Settings>(std::move(*loaded.settings));
+        projection_ = engine::make_projection(settings_);
+        take(arrival_ns, record);
+        return {};
+    }
+
+    // The newest event time the message brings itself, if any.
+    std::optional<int64_t> device_time(const model::Message& message) {
+        std::optional<int64_t> newest;
+        for (const uint32_t stream : projection_->streams_of(message.topic)) {
+            projection_->readings(message, INT64_MAX, stream, projected_);
+            for (const auto& p : projected_)
+                if (p.reading.mark == model::TimeMark::device)
+                    newest = std::max(newest.value_or(INT64_MIN), p.reading.event_ns);
+        }
+        return newest;
+    }
+
+  private:
+    void forward(const model::Message& message, int64_t arrival_ns) {
+        const auto& streams = projection_->streams_of(message.topic);
+        uint32_t count = 0;
+        for (const bool counting : {true, false}) {
+            uint32_t n = 0;
+            for (const uint32_t index : streams) {
+                const auto& stream = settings_->streams[index];
+                if (stream.forwards(config::kForwardRaw)) {
+                    if (!counting) printer_.raw(message, seq_, arrival_ns);
+                    n++;
+                }
+                if (!stream.forwards(config::kForwardAll) ||
+                    !projection_->readings(message, arrival_ns, index, projected_))
+                    continue;
+                for (const auto& p : projected_) {
+                    if (!counting) printer_.reading(p, seq_, n, count > 1);
+                    n++;
+                }
+            }
+            count = n;
+        }
+    }
+
+    Printer& printer_;
+    uint64_t& seq_;
+    std::unique_ptr<engine::Engine> engine_;
+    std::shared_ptr<const config::Settings> settings_;
+    std::unique_ptr<engine::Projection> projection_;
+    std::vector<engine::Projected> projected_;
+    model::Ledger ledger_;
+};
+
+// One CSV through a fresh engine; seq goes on from file to file.
+base::Result<> replay_csv(const config::Settings& settings, const ReplayOptions& options, Printer& printer,
+                          uint64_t& seq, const std::string& path);
+
+}  // namespace tributary::gateway
