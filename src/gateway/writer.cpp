@@ -112,11 +112,11 @@ void Writer::stop() {
 bool Writer::drain(int64_t timeout_ns) {
     std::unique_lock lock(mutex_);
     draining_ = true;
-    idle_ = false;
+    const uint64_t mine = ++drain_;
     open_.wake();
-    changed_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), [&] { return idle_ || stopping_; });
+    changed_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), [&] { return drained_ >= mine || stopping_; });
     draining_ = false;
-    return idle_;
+    return drained_ >= mine;
 }
 
 void Writer::never_wait() {
@@ -251,9 +251,11 @@ void Writer::one_round(int64_t until_ns) {
         }
     }
     bool due = !transaction.intake.empty(), draining = false;
+    uint64_t drain = 0;  // which one this round is for: what comes later was not looked at
     {
         const std::lock_guard lock(mutex_);
         draining = draining_;
+        drain = drain_;
         due = due || draining || clock_.boot_ns() >= pending_.due_ns;
         if (due) {
             committing_ledger_ = pending_.ledger;
@@ -267,7 +269,7 @@ void Writer::one_round(int64_t until_ns) {
     if (transaction.intake.empty() && transaction.handed_in.empty()) {
         if (draining) {
             const std::lock_guard lock(mutex_);
-            idle_ = true;
+            drained_ = drain;
             changed_.notify_all();
         }
         return;

@@ -134,7 +134,8 @@ class Writer {
     model::Ledger committing_ledger_;  // of the transaction under way, so that status does not miss it
     store::Cursors committing_cursors_;
     store::Usage usage_;
-    bool stopping_ = false, draining_ = false, idle_ = false, never_wait_ = false;
+    bool stopping_ = false, draining_ = false, never_wait_ = false;
+    uint64_t drain_ = 0, drained_ = 0;  // drains asked for, and the newest that is done
     std::atomic<uint64_t> progress_{0};
     std::atomic<bool> lost_{false};
     uint64_t checkpoint_seq_ = 0, transactions_ = 0;

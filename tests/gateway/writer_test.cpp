@@ -265,6 +265,19 @@ TEST_CASE("writer: whatever fails on the way, everything is there once and ackno
     }
 }
 
+TEST_CASE("writer: when drain() says done, all that was there before it is committed") {
+    Rig rig;
+    rig.start();
+    for (uint16_t id = 1; id <= 300; id++) {
+        rig.send(id);
+        rig.writer->kafka_progress(model::Log::intake, id, {});
+        REQUIRE(rig.drain());
+        CHECK(rig.session.released().size() == id);
+        CHECK(rig.writer->usage().commits > 0);
+        CHECK(take(rig.reader()->cursors())["kafka:main:intake"] == id);
+    }
+}
+
 TEST_CASE("writer: status sees what is handed in; nothing of it is in the store before the commit") {
     Rig rig;
     rig.make();
