@@ -42,9 +42,13 @@ forward = "windows"
 window = { size = "10s", lateness = "1s", idle = "5s" }
 """
 
+# MQTT settings beyond the defaults. A block closes at half the receive window: 2,000 gives blocks of 1,000 messages.
+MQTT = {"raw 1000 a block": "receive_maximum = 2000"}
+
 # name -> messages, topics (= series), rate (0 = flat out), window seconds, seconds to wait behind the load
 SCENARIOS = {
     "raw flat out": (200_000, 1_000, 0, 0, 0),
+    "raw 1000 a block": (200_000, 1_000, 0, 0, 0),
     "raw 3000/s": (75_000, 1_000, 3_000, 0, 0),
     "raw 300/s": (7_500, 1_000, 300, 0, 0),
     "windows 1000 series": (60_000, 1_000, 3_000, 10, 18),
@@ -87,7 +91,7 @@ class Bench:
         name = f"b{self.runs}"
         broker = Mosquitto(self.folder / f"{name}-mosquitto", OPEN_QUEUE).start()
         make = self.gateway if program == "gateway" else self.floor
-        child, topic = make(name, broker.port, window)
+        child, topic = make(name, broker.port, window, MQTT.get(scenario, ""))
         try:
             broker.wait_subscribed()
             time.sleep(1)
@@ -112,13 +116,13 @@ class Bench:
             child.stop()
             broker.stop()
 
-    def gateway(self, name, port, window):
+    def gateway(self, name, port, window, mqtt):
         options = {"streams": WINDOWS} if window else {}
-        child = Gateway(self.folder / name, mqtt_port=port, brokers=self.kafka.brokers, prefix=name, gather="500ms", **options)
+        child = Gateway(self.folder / name, mqtt_port=port, brokers=self.kafka.brokers, prefix=name, gather="500ms", mqtt=mqtt, **options)
         child.start()
         return child, f"{name}.windows" if window else f"{name}.readings"
 
-    def floor(self, name, port, window):
+    def floor(self, name, port, window, _):
         create_topic(self.kafka.brokers, name)
         child = Child([TOOLS / "floor", "-m", "paho", "-p", port, "-k", self.kafka.brokers, "-t", name,
                        *(["-w", window] if window else [])], self.folder / f"{name}.log")

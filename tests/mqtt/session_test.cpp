@@ -231,6 +231,7 @@ TEST_CASE("a full queue: keepalive/3 of patience, then the connection goes witho
     REQUIRE((*broker)->wait_for_closed(1, 10s));
     CHECK((*broker)->pubacks().empty());
     CHECK(door.session->status().dropped_connections == 1);
+    REQUIRE(eventually([&] { return !door.session->status().connected; }));
     door.sink.set_room(SIZE_MAX);
     REQUIRE(door.connect());
     CHECK((*broker)->connections() == 2);

@@ -81,6 +81,8 @@ def test_connection_cut_10_times(mosquitto, make_gateway, kafka, prefix, figure,
     assert cut == 10, "the load was over too soon"
     account = settle(gateway, kafka, f"{prefix}.readings", MESSAGES, figure, "handover.cut")
     assert account.reordered == 0
+    # Best effort, so not exactly 0; but a filter that does not work any more shows here with thousands.
+    assert account.two_ids <= MESSAGES // 100
     assert account.repeated == 0  # nothing on the way to Kafka was disturbed
 
 
