@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The writer thread: closes a block, commits it together with what engine and kafka handed in, and only then releases
 // the PUBACKs. It owns the write connection. When a commit fails nothing is acknowledged and nothing is forgotten: the
-// store is opened again, the sequence numbers tell whether the transaction is there, and the rest is tried once more.
+// store is opened again, the name of its newest transaction tells whether ours is there, and if not it is tried again.
 #pragma once
 
 #include <condition_variable>
