@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "gateway/block_cache.hpp"
+#include "gateway/clock_history.hpp"
 #include "gateway/open_block.hpp"
 #include "metrics/metrics.hpp"
 #include "model/output.hpp"
@@ -29,19 +30,6 @@ struct WriterSettings {
 // Names of cursors (docs/formats/store.md).
 inline constexpr const char* kEngineCursor = "engine";
 std::string kafka_cursor(model::Log log);  // "kafka:main:<log>"
-
-// Where the clock's state changed in the intake log, newest last: "<seq>:<state>,..." in meta.clocks. Who starts
-// reading in the middle of the log needs to know the state in force there.
-class ClockHistory {
-  public:
-    explicit ClockHistory(const std::string& text = "");
-    bool add(uint64_t seq, model::ClockState state);  // false: no change
-    model::ClockState at(uint64_t seq) const;
-    std::string text() const;
-
-  private:
-    std::vector<std::pair<uint64_t, model::ClockState>> changes_;
-};
 
 // Outputs of the engine since the last hand-in, per log: a block body and the number of records in it.
 struct EngineOutputs {
