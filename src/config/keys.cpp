@@ -51,8 +51,6 @@ constexpr std::array kMqtt{
                       &MqttSettings::broker_window},
     Key<MqttSettings>{{"max_queue", size, "8MiB", "Bound on what is received and not yet on disk", 64 * kKiB, kGiB},
                       &MqttSettings::max_queue_bytes},
-    Key<MqttSettings>{{"max_payload", size, "1MiB", "Larger messages go to the dead log", kKiB, 256 * kMiB},
-                      &MqttSettings::max_payload_bytes},
     Key<MqttSettings>{
         {"status_topic", special, "", "Topic of birth and last will, false = none; default: `tributary/<id>/status`", 0,
          0, "", false, "text or false"},

@@ -19,7 +19,6 @@ struct GatewaySettings {
     std::string log_level = "info";
     std::string clock = "auto";    // auto (believe the kernel) | trusted (the host keeps it right)
     std::string control_socket;    // default: $RUNTIME_DIRECTORY/control.sock, else /run/tributary/control.sock
-    int64_t max_memory_bytes = 0;  // reserved for board profiles; 0 = no opinion
 
     bool operator==(const GatewaySettings&) const = default;
 };
@@ -42,7 +41,6 @@ struct MqttSettings {
     int receive_maximum = 1000;           // MQTT 5
     int broker_window = 20;               // what a 3.1.1 broker sends unacknowledged (mosquitto: 20)
     int64_t max_queue_bytes = 8 << 20;    // our own bound on what is received and not committed
-    int64_t max_payload_bytes = 1 << 20;  // larger messages go to the dead log
     std::string status_topic;             // default: "tributary/<id>/status"; "" = no birth and will
     bool status_topic_off = false;
     TlsSettings tls;

@@ -78,6 +78,12 @@ class StreamEngine final : public Engine {
     std::string checkpoint() const override;
     base::Result<> restore(std::string_view state) override;
 
+    int64_t watermark_ns() const override {
+        int64_t earliest = base::kNever;
+        for (const auto& stream : s_.streams) earliest = std::min(earliest, stream->complete_until_ns());
+        return earliest;
+    }
+
     Stats stats() const override {
         Stats stats = stats_;
         for (const auto& stream : s_.streams) stream->count(stats);

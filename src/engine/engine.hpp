@@ -58,6 +58,8 @@ class Engine {
     virtual std::string checkpoint() const = 0;
     virtual base::Result<> restore(std::string_view state) = 0;  // of the same kEngineVersion; else an error
     virtual Stats stats() const = 0;
+    // Every window that ends at or before it is out; kNever while none is open. Walks all series: now and then only.
+    virtual int64_t watermark_ns() const = 0;
 };
 
 // With no configuration yet: the first record has to be a `config` record.

@@ -49,6 +49,7 @@ class StreamState {
 
     int64_t bound_ns() const { return windows_.bound_ns(); }
     int64_t next_deadline_ns() const { return windows_.next_deadline_ns(); }
+    int64_t complete_until_ns() const { return windows_.complete_until_ns(); }
     void count(Stats& stats) const;
 
     void save(std::string& out) const;

@@ -161,8 +161,17 @@ bool EngineLoop::process_next() {
         const std::lock_guard lock(mutex_);
         stats_ = engine_->stats();
     }
+    refresh_watermark();
     if (processed_) processed_();
     return true;
+}
+
+void EngineLoop::refresh_watermark() {
+    constexpr int64_t kEvery = 5 * base::kNsPerSecond;
+    const int64_t now = clock_.boot_ns();
+    if (now - watermark_at_ns_ < kEvery) return;
+    watermark_at_ns_ = now;
+    watermark_ns_ = engine_->watermark_ns();
 }
 
 // An idle series closes its window although nothing comes: that moment has to stand in the log.

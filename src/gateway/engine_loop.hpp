@@ -30,6 +30,9 @@ class EngineLoop {
 
     uint64_t position() const { return position_.load(); }  // intake below it is processed and handed to the writer
     engine::Stats stats() const;
+    int64_t watermark_ns() const {
+        return watermark_ns_.load();
+    }  // refreshed every few seconds; kNever = no open window
     uint64_t progress() const { return progress_.load(); }
     bool idle() const { return idle_.load(); }
 
@@ -40,6 +43,7 @@ class EngineLoop {
     bool process_next();
     void process(const store::Block& block, uint64_t from, bool suppressed, uint64_t until);
     void tick_if_due();
+    void refresh_watermark();
     void checkpoint_if_worth(bool at_stop);
 
     BlockSource source_;
@@ -53,6 +57,8 @@ class EngineLoop {
 
     std::atomic<uint64_t> position_{1}, progress_{0};
     std::atomic<bool> idle_{true};
+    std::atomic<int64_t> watermark_ns_{base::kNever};
+    int64_t watermark_at_ns_ = 0;
     uint64_t since_checkpoint_ = 0;
     int64_t checkpoint_at_ns_ = 0;
     size_t checkpoint_bytes_ = 0;

@@ -5,7 +5,8 @@
 
 namespace tributary::gateway {
 
-base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Settings& settings, BlockSource source,
+base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Settings& settings,
+                                                           const std::string& incarnation, BlockSource source,
                                                            Writer& writer, std::function<uint64_t()> engine_position,
                                                            metrics::Registry& metrics, const base::Clock& clock) {
     std::unique_ptr<KafkaLoop> loop(new KafkaLoop(settings, std::move(source), writer));
@@ -16,6 +17,9 @@ base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Setting
     for (const auto log : {model::Log::events, model::Log::windows, model::Log::late, model::Log::dead})
         loop->feeds_.push_back(
             std::make_unique<OutputFeed>(log, cursor(log), loop->source_, settings.gateway.id, settings.kafka.prefix));
+    auto status = std::make_unique<StatusFeed>(settings.gateway.id, settings.kafka.prefix, incarnation);
+    loop->status_feed_ = status.get();
+    loop->feeds_.push_back(std::move(status));
     loop->feeds_.push_back(std::make_unique<IntakeFeed>(cursor(model::Log::intake), loop->source_, settings.gateway.id,
                                                         settings.kafka.prefix, std::move(engine_position)));
     std::vector<kafka::Feed*> feeds;
@@ -24,6 +28,20 @@ base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Setting
     if (!replicator) return replicator.error();
     loop->replicator_ = std::move(*replicator);
     return loop;
+}
+
+void KafkaLoop::publish_status(std::string json, int64_t time_ms) {
+    status_feed_->set(std::move(json), time_ms);
+    replicator_->wake();
+}
+
+// The status is not in the store, so it has neither cursor nor account there.
+void KafkaLoop::advanced(model::Log log, uint64_t cursor, model::Ledger&& delta) {
+    if (log != model::Log::status) writer_.kafka_progress(log, cursor, std::move(delta));
+}
+
+void KafkaLoop::refused(model::RefusedRecord&& record) {
+    if (record.source != model::Log::status) writer_.refused(record);
 }
 
 KafkaLoop::~KafkaLoop() { finish(0); }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gateway/feeds.hpp"
+#include "gateway/status_feed.hpp"
 #include "gateway/writer.hpp"
 #include "kafka/replicator.hpp"
 
@@ -17,7 +18,8 @@ namespace tributary::gateway {
 
 class KafkaLoop final : public kafka::Progress {
   public:
-    static base::Result<std::unique_ptr<KafkaLoop>> create(const config::Settings& settings, BlockSource source,
+    static base::Result<std::unique_ptr<KafkaLoop>> create(const config::Settings& settings,
+                                                           const std::string& incarnation, BlockSource source,
                                                            Writer& writer, std::function<uint64_t()> engine_position,
                                                            metrics::Registry& metrics, const base::Clock& clock);
     ~KafkaLoop() override;
@@ -26,12 +28,11 @@ class KafkaLoop final : public kafka::Progress {
     void wake() { replicator_->wake(); }
     bool finish(int64_t flush_ns);  // delivers what it can, at most so long, and stops
     kafka::Status status() const { return replicator_->status(); }
+    void publish_status(std::string json, int64_t time_ms);  // any thread
     uint64_t progress() const { return progress_.load(); }
 
-    void advanced(model::Log log, uint64_t cursor, model::Ledger&& delta) override {
-        writer_.kafka_progress(log, cursor, std::move(delta));
-    }
-    void refused(model::RefusedRecord&& record) override { writer_.refused(record); }
+    void advanced(model::Log log, uint64_t cursor, model::Ledger&& delta) override;
+    void refused(model::RefusedRecord&& record) override;
 
   private:
     KafkaLoop(const config::Settings& settings, BlockSource source, Writer& writer)
@@ -41,6 +42,7 @@ class KafkaLoop final : public kafka::Progress {
     BlockSource source_;
     Writer& writer_;
     std::vector<std::unique_ptr<kafka::Feed>> feeds_;
+    StatusFeed* status_feed_ = nullptr;  // one of feeds_
     std::unique_ptr<kafka::Replicator> replicator_;
     std::atomic<bool> stopping_{false};
     std::atomic<uint64_t> progress_{0};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/hash.hpp"
 #include "base/log.hpp"
 #include "model/topic_filter.hpp"
 
@@ -100,7 +101,8 @@ base::Result<> Runtime::open() {
     auto kafka_source = source();
     if (!kafka_source) return kafka_source.error();
     auto kafka = KafkaLoop::create(
-        settings_, std::move(*kafka_source), *writer_, [this] { return engine_->position(); }, metrics_, clock_);
+        settings_, store_->incarnation(), std::move(*kafka_source), *writer_, [this] { return engine_->position(); },
+        metrics_, clock_);
     if (!kafka) return kafka.error();
     kafka_ = std::move(*kafka);
     if (auto opened = open_mqtt(); !opened) return opened.error();
@@ -144,6 +146,7 @@ base::Result<> Runtime::open_mqtt() {
 // A configuration changed while we were stopped begins here, behind everything processed under the old one.
 void Runtime::record_configuration() {
     const auto text = config::engine_text(settings_);
+    config_hash_ = base::sha256_hex(text).substr(0, 16);
     auto recorded = reader_->config_at(UINT64_MAX >> 1);
     if (recorded && *recorded && (**recorded).second == text) return;
     open_block_->control(model::ConfigRecord{engine::kEngineVersion, text}, true);
@@ -151,7 +154,9 @@ void Runtime::record_configuration() {
 
 void Runtime::reconfigure(const config::Settings& settings) {
     settings_ = settings;
-    open_block_->control(model::ConfigRecord{engine::kEngineVersion, config::engine_text(settings)}, true);
+    const auto text = config::engine_text(settings);
+    config_hash_ = base::sha256_hex(text).substr(0, 16);
+    open_block_->control(model::ConfigRecord{engine::kEngineVersion, text}, true);
     session_->set_filters(topics_of(settings));
 }
 
@@ -165,6 +170,26 @@ void Runtime::second() {
     if (publisher_) publisher_->tick();
     samples_.push_back({session_->status().received, kafka_->status().delivered});
     if (samples_.size() > 11) samples_.pop_front();
+    report();
+}
+
+// To the status topic: once a minute, and soon when something became better or worse.
+void Runtime::report() {
+    constexpr int64_t kEvery = 60 * base::kNsPerSecond, kSoon = 5 * base::kNsPerSecond;
+    const int64_t now = clock_.boot_ns();
+    const auto health = metrics_.health();
+    size_t bad = 0;
+    for (const auto& state : health) bad += state.ok ? 0 : 1;
+    if (reported_at_ns_ != 0 && now - reported_at_ns_ < (bad != reported_bad_ ? kSoon : kEvery)) return;
+    reported_at_ns_ = now;
+    reported_bad_ = bad;
+    StatusSnapshot snapshot;
+    snapshot.gateway = settings_.gateway.id;
+    snapshot.version = version_;
+    snapshot.now_ns = clock_.wall_ns();
+    snapshot.health = health;
+    fill(snapshot);
+    kafka_->publish_status(status_record(snapshot), base::ns_to_ms(snapshot.now_ns));
 }
 
 void Runtime::stop() {
@@ -213,6 +238,8 @@ void Runtime::fill(StatusSnapshot& s) const {
     s.kafka = kafka_->status();
     s.engine = engine_->stats();
     s.engine_cursor = engine_->position();
+    s.watermark_ns = engine_->watermark_ns();
+    s.config_hash = config_hash_;
     s.store = writer_->usage();
     s.store_open = true;
     s.queue_bytes = static_cast<int64_t>(open_block_->bytes_in_use());

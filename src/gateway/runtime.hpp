@@ -41,6 +41,7 @@ class Runtime {
     base::Result<BlockSource> source();
     void record_configuration();
     int64_t oldest_unsent_ns() const;
+    void report();
 
     config::Settings settings_;
     const std::string version_;
@@ -57,6 +58,9 @@ class Runtime {
     std::unique_ptr<mqtt::Session> session_;
     std::unique_ptr<mqtt::StatusPublisher> publisher_;
     std::unique_ptr<store::Reader> reader_;  // control's own
+    std::string config_hash_;
+    int64_t reported_at_ns_ = 0;
+    size_t reported_bad_ = 0;
     bool stopped_ = false;
 
     struct Sample {

@@ -121,7 +121,10 @@ void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
     logs.end();
     store.end();
     JsonObject engine(top.key("engine"));
-    engine.text("version", engine::kEngineVersion).integer("cursor", s.engine_cursor);
+    engine.text("version", engine::kEngineVersion)
+        .text("config_hash", s.config_hash)
+        .integer("cursor", s.engine_cursor);
+    if (s.watermark_ns != base::kNever) engine.integer("watermark", base::ns_to_ms(s.watermark_ns));
     engine.integer("messages", s.engine.messages)
         .integer("readings", s.engine.readings)
         .integer("windows", s.engine.windows);
@@ -134,6 +137,18 @@ void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
 }
 
 }  // namespace
+
+std::string status_record(const StatusSnapshot& s) {
+    std::string out;
+    JsonObject top(out);
+    top.text("gateway", s.gateway).integer("ts", base::ns_to_ms(s.now_ns)).text("version", s.version);
+    top.text("state", all_ok(s) ? "ok" : "degraded").text("config_hash", s.config_hash);
+    if (s.watermark_ns != base::kNever) top.integer("watermark", base::ns_to_ms(s.watermark_ns));
+    if (s.oldest_unsent_ns != 0) top.integer("oldest_unsent", base::ns_to_ms(s.oldest_unsent_ns));
+    health(top, s);
+    ledger(top, s.ledger);
+    return out;
+}
 
 std::string status_json(const StatusSnapshot& s) {
     std::string out;

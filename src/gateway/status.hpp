@@ -32,6 +32,8 @@ struct StatusSnapshot {
     std::string kafka_brokers;
     engine::Stats engine;
     uint64_t engine_cursor = 1;
+    int64_t watermark_ns = base::kNever;  // every window that ends at or before it is out
+    std::string config_hash;              // of the streams in force
     store::Usage store;
     std::string store_path;
     int64_t store_max_bytes = 0, queue_bytes = 0;
@@ -48,5 +50,7 @@ struct StatusSnapshot {
 
 std::string status_json(const StatusSnapshot& snapshot);
 std::string status_text(const StatusSnapshot& snapshot);
+// For the status topic, without the closing brace: the sender adds the id.
+std::string status_record(const StatusSnapshot& snapshot);
 
 }  // namespace tributary::gateway

@@ -129,8 +129,8 @@ std::string topic_of(const config::KafkaSettings& settings, model::Log log) {
 }
 
 const std::vector<model::Log>& sent_logs() {
-    static const std::vector logs{model::Log::intake, model::Log::windows, model::Log::events, model::Log::late,
-                                  model::Log::dead};
+    static const std::vector logs{model::Log::intake, model::Log::windows, model::Log::events,
+                                  model::Log::late,   model::Log::dead,    model::Log::status};
     return logs;
 }
 

@@ -35,7 +35,10 @@ void create_topics(rd_kafka_t* client, rd_kafka_queue_t* queue, const std::vecto
     for (const auto& name : names) {
         topics.emplace_back(
             rd_kafka_NewTopic_new(name.c_str(), settings.partitions, settings.replication, text.data(), text.size()));
-        if (topics.back()) pointers.push_back(topics.back().get());
+        if (!topics.back()) continue;
+        // Of a gateway only its newest word counts.
+        if (name.ends_with(".status")) rd_kafka_NewTopic_set_config(topics.back().get(), "cleanup.policy", "compact");
+        pointers.push_back(topics.back().get());
     }
     const Owned<rd_kafka_AdminOptions_t> options(rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS));
     rd_kafka_AdminOptions_set_request_timeout(options.get(), 10'000, text.data(), text.size());

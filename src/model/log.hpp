@@ -11,8 +11,9 @@
 
 namespace tributary::model {
 
-enum class Log : uint8_t { intake = 1, windows = 2, events = 3, late = 4, dead = 5, refused = 6 };
+enum class Log : uint8_t { intake = 1, windows = 2, events = 3, late = 4, dead = 5, refused = 6, status = 7 };
 
+// The ones in the store. `status` is none of them: the newest word about the gateway itself, made when it is sent.
 constexpr std::array kLogs{Log::intake, Log::windows, Log::events, Log::late, Log::dead, Log::refused};
 
 constexpr std::string_view log_name(Log log) {
@@ -29,6 +30,8 @@ constexpr std::string_view log_name(Log log) {
             return "dead";
         case Log::refused:
             return "refused";
+        case Log::status:
+            return "status";
     }
     return "?";
 }

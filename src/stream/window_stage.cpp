@@ -136,6 +136,13 @@ void WindowStage::close_idle(int64_t now_ns, std::vector<Closed>& closed) {
     }
 }
 
+int64_t WindowStage::complete_until_ns() const {
+    int64_t earliest = base::kNever;
+    for (const auto& slot : slots_)
+        if (slot.head != kNil) earliest = std::min(earliest, nodes_[slot.head].aggregate.start_ns);
+    return earliest;
+}
+
 void WindowStage::flush(std::vector<Closed>& closed) {
     for (size_t slot = 0; slot < slots_.size(); slot++)
         while (slots_[slot].head != kNil) close_first(slot, closed);

@@ -46,6 +46,8 @@ class WindowStage {
 
     void flush(std::vector<Closed>& closed);  // all open windows, in order of (series, window setting, start)
     void restart();                           // forgets everything: a new time epoch
+    // Every window that ends at or before it is out; kNever while no window is open.
+    int64_t complete_until_ns() const;
     size_t open() const { return nodes_.size() - free_count_; }
 
     void save(std::string& out) const;

@@ -143,7 +143,6 @@ TEST_CASE("every declared default is what the settings have") {
     CHECK(written.mqtt.receive_maximum == plain.mqtt.receive_maximum);
     CHECK(written.mqtt.broker_window == plain.mqtt.broker_window);
     CHECK(written.mqtt.max_queue_bytes == plain.mqtt.max_queue_bytes);
-    CHECK(written.mqtt.max_payload_bytes == plain.mqtt.max_payload_bytes);
     CHECK(written.kafka.partitions == plain.kafka.partitions);
     CHECK(written.kafka.replication == plain.kafka.replication);
     CHECK(written.kafka.prefix == plain.kafka.prefix);

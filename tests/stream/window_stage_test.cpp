@@ -209,6 +209,20 @@ TEST_CASE("deadlines tell exactly when an idle series closes") {
     CHECK(stage.add(1, 10, 1, model::TimeMark::device, 1120, closed, late) == 1);
 }
 
+TEST_CASE("the stage is complete up to the start of its earliest open window") {
+    WindowStage stage({setting(10, 0, 100)});
+    std::vector<Closed> closed;
+    std::vector<Late> late;
+    CHECK(stage.complete_until_ns() == base::kNever);
+    stage.add(0, 25, 1, model::TimeMark::device, 1, closed, late);
+    stage.add(1, 47, 1, model::TimeMark::device, 2, closed, late);
+    CHECK(stage.complete_until_ns() == 20);
+    stage.add(0, 61, 1, model::TimeMark::device, 3, closed, late);
+    CHECK(stage.complete_until_ns() == 40);
+    stage.flush(closed);
+    CHECK(stage.complete_until_ns() == base::kNever);
+}
+
 TEST_CASE("extremes of time and value") {
     constexpr int64_t kMost = INT64_MAX / 2;
     WindowStage stage({setting(INT64_MAX, INT64_MAX, INT64_MAX), setting(1, 0, 1), setting(0, -1, 0)});

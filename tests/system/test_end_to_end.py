@@ -131,6 +131,22 @@ def test_clean_stop_and_restart_repeat_nothing(mosquitto, make_gateway, kafka, p
     assert (account.lost, account.records, account.reordered) == ([], count, 0)
 
 
+def test_the_centre_hears_of_the_gateway(mosquitto, make_gateway, kafka, prefix):
+    """The compacted status topic: one key a gateway, the newest word is whole and its books balance."""
+    gateway = make_gateway(mqtt_port=mosquitto.port)
+    gateway.start()
+    mosquitto.wait_subscribed()
+    publish_all(mosquitto.port, numbered(50))
+    gateway.wait_drained(50)
+    records = wait_until(lambda: kafka.read(f"{prefix}.status"), 20, "record in the status topic")
+    newest = json.loads(records[-1].value)
+    assert {record.key for record in records} == {newest["gateway"]}
+    assert newest["id"] == records[-1].headers["tb-id"]
+    assert newest["version"] and len(newest["config_hash"]) == 16
+    assert {state["component"] for state in newest["health"]} >= {"kafka", "store"}
+    assert "ledger" in newest
+
+
 def test_reload_good_and_bad(mosquitto, make_gateway, kafka, prefix):
     gateway = make_gateway(mqtt_port=mosquitto.port)
     gateway.start()
