@@ -178,11 +178,11 @@ void Runtime::report() {
     constexpr int64_t kEvery = 60 * base::kNsPerSecond, kSoon = 5 * base::kNsPerSecond;
     const int64_t now = clock_.boot_ns();
     const auto health = metrics_.health();
-    size_t bad = 0;
-    for (const auto& state : health) bad += state.ok ? 0 : 1;
-    if (reported_at_ns_ != 0 && now - reported_at_ns_ < (bad != reported_bad_ ? kSoon : kEvery)) return;
+    std::string states;
+    for (const auto& state : health) states += state.component + state.code + ' ';
+    if (reported_at_ns_ != 0 && now - reported_at_ns_ < (states != reported_health_ ? kSoon : kEvery)) return;
     reported_at_ns_ = now;
-    reported_bad_ = bad;
+    reported_health_ = states;
     StatusSnapshot snapshot;
     snapshot.gateway = settings_.gateway.id;
     snapshot.version = version_;

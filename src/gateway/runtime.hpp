@@ -60,7 +60,7 @@ class Runtime {
     std::unique_ptr<store::Reader> reader_;  // control's own
     std::string config_hash_;
     int64_t reported_at_ns_ = 0;
-    size_t reported_bad_ = 0;
+    std::string reported_health_;
     bool stopped_ = false;
 
     struct Sample {
