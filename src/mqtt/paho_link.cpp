@@ -20,6 +20,9 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 
+// The linker's --wrap gives these names.
+// NOLINTBEGIN(bugprone-reserved-identifier)
+
 // What Paho C 1.3.12 .. 1.3.16 have inside libpaho-mqtt3as.a. Of networkHandles only the first member is looked at.
 extern "C" {
 struct PahoNet {
@@ -280,3 +283,5 @@ void __wrap_Log(int level, int number, const char* format, ...) {
 
 #endif  // TRIBUTARY_PAHO_FAST_PATH
 }
+
+// NOLINTEND(bugprone-reserved-identifier)
