@@ -17,8 +17,8 @@ namespace tributary::config {
 struct GatewaySettings {
     std::string id;  // default: host name
     std::string log_level = "info";
-    std::string clock = "auto";    // auto (believe the kernel) | trusted (the host keeps it right)
-    std::string control_socket;    // default: $RUNTIME_DIRECTORY/control.sock, else /run/tributary/control.sock
+    std::string clock = "auto";  // auto (believe the kernel) | trusted (the host keeps it right)
+    std::string control_socket;  // default: $RUNTIME_DIRECTORY/control.sock, else /run/tributary/control.sock
 
     bool operator==(const GatewaySettings&) const = default;
 };
@@ -38,10 +38,10 @@ struct MqttSettings {
     int version = 5;  // 5 | 4 (3.1.1)
     int64_t keepalive_ns = 30 * base::kNsPerSecond;
     int64_t session_expiry_ns = 7 * 24 * 3600 * base::kNsPerSecond;
-    int receive_maximum = 1000;           // MQTT 5
-    int broker_window = 20;               // what a 3.1.1 broker sends unacknowledged (mosquitto: 20)
-    int64_t max_queue_bytes = 8 << 20;    // our own bound on what is received and not committed
-    std::string status_topic;             // default: "tributary/<id>/status"; "" = no birth and will
+    int receive_maximum = 1000;         // MQTT 5
+    int broker_window = 20;             // what a 3.1.1 broker sends unacknowledged (mosquitto: 20)
+    int64_t max_queue_bytes = 8 << 20;  // our own bound on what is received and not committed
+    std::string status_topic;           // default: "tributary/<id>/status"; "" = no birth and will
     bool status_topic_off = false;
     TlsSettings tls;
 

@@ -49,7 +49,7 @@ void IntakeFeed::seek(uint64_t seq) {
     projection_ = nullptr;  // the configuration in force there may be another one
 }
 
-bool IntakeFeed::configure(std::string_view text) {
+void IntakeFeed::configure(std::string_view text) {
     auto loaded = config::parse_engine_text(text);
     if (!loaded.ok()) {
         base::log::error(
@@ -65,7 +65,6 @@ bool IntakeFeed::configure(std::string_view text) {
         if (stream.forwards(config::kForwardAll) || stream.forwards(config::kForwardRaw)) anything_ = true;
     for (auto& [streams, accounts] : accounts_) old_accounts_.push_back(std::move(accounts));
     accounts_.clear();
-    return true;
 }
 
 bool IntakeFeed::load(uint64_t limit) {

@@ -65,7 +65,7 @@ class IntakeFeed final : public kafka::Feed {
     };
 
     bool load(uint64_t limit);
-    bool configure(std::string_view text);
+    void configure(std::string_view text);
     bool begin_message(const model::IntakeRecord& record);
     void fill(kafka::Item& item);
     record::Source source_of_block() const;

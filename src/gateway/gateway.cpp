@@ -21,6 +21,19 @@
 namespace tributary::gateway {
 namespace {
 
+bool is_error(const config::Diagnostic& diagnostic) { return diagnostic.level == config::Diagnostic::Level::error; }
+
+// The text of the file and what the stages say to it. No settings: there is an error among the diagnostics.
+config::Loaded load_and_validate(const std::string& path) {
+    auto loaded = config::load(path);
+    if (!loaded.ok()) return loaded;
+    auto more = engine::validate(*loaded.settings);
+    auto& all = loaded.diagnostics;
+    all.insert(all.end(), more.begin(), more.end());
+    if (std::any_of(all.begin(), all.end(), is_error)) loaded.settings.reset();
+    return loaded;
+}
+
 // The control loop: signals, socket, reload, watchdog. It outlives the Runtime: without a usable store the gateway
 // stays up, says why, and tries again.
 class Control {
@@ -136,16 +149,10 @@ bool Control::handle(int signal) {
 
 // Either everything of the new file is in force afterwards, or nothing, and the text says why.
 std::string Control::reload() {
-    auto loaded = config::load(options_.config_path);
-    auto diagnostics = std::move(loaded.diagnostics);
-    if (loaded.ok()) {
-        auto more = engine::validate(*loaded.settings);
-        diagnostics.insert(diagnostics.end(), more.begin(), more.end());
-    }
-    const auto first_error = std::find_if(diagnostics.begin(), diagnostics.end(),
-                                          [](const auto& d) { return d.level == config::Diagnostic::Level::error; });
-    if (first_error != diagnostics.end())
-        return "reload: the old configuration stays in force; " + config::render(*first_error);
+    auto loaded = load_and_validate(options_.config_path);
+    if (!loaded.ok())
+        return "reload: the old configuration stays in force; " +
+               config::render(*std::find_if(loaded.diagnostics.begin(), loaded.diagnostics.end(), is_error));
     auto& fresh = *loaded.settings;
     auto same_gateway = fresh.gateway;
     same_gateway.log_level = settings_.gateway.log_level;
@@ -221,17 +228,9 @@ int run(const RunOptions& options) {
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_MMAP_THRESHOLD, 128 << 10);
     mallopt(M_TRIM_THRESHOLD, 256 << 10);
-    auto loaded = config::load(options.config_path);
-    if (loaded.ok()) {
-        auto more = engine::validate(*loaded.settings);
-        loaded.diagnostics.insert(loaded.diagnostics.end(), more.begin(), more.end());
-    }
-    bool errors = !loaded.ok();
-    for (const auto& diagnostic : loaded.diagnostics) {
-        std::fputs((config::render(diagnostic) + "\n").c_str(), stderr);
-        errors = errors || diagnostic.level == config::Diagnostic::Level::error;
-    }
-    if (errors) return 2;
+    auto loaded = load_and_validate(options.config_path);
+    for (const auto& diagnostic : loaded.diagnostics) std::fputs((config::render(diagnostic) + "\n").c_str(), stderr);
+    if (!loaded.ok()) return 2;
     base::log::set_level(loaded.settings->gateway.log_level);
     return Control(options, std::move(*loaded.settings)).run();
 }

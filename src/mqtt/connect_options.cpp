@@ -10,13 +10,6 @@
 namespace tributary::mqtt {
 namespace {
 
-// The first line, without its end: how editors and `systemd-creds` leave it.
-base::Result<std::string> read_secret(const std::string& path) {
-    auto content = base::read_file(path);
-    if (!content) return content.error();
-    return content->substr(0, content->find_first_of("\r\n"));
-}
-
 const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
 void add_number(MQTTProperties& properties, MQTTPropertyCodes code, uint32_t value) {
@@ -30,6 +23,12 @@ void add_number(MQTTProperties& properties, MQTTPropertyCodes code, uint32_t val
 }
 
 }  // namespace
+
+base::Result<std::string> read_secret(const std::string& path) {
+    auto content = base::read_file(path);
+    if (!content) return content.error();
+    return content->substr(0, content->find_first_of("\r\n"));
+}
 
 base::Result<std::string> paho_url(const std::string& url) {
     struct Scheme {
@@ -55,8 +54,7 @@ base::Result<std::string> paho_url(const std::string& url) {
             url)};
 }
 
-base::Result<std::unique_ptr<ConnectOptions>> ConnectOptions::create(const config::MqttSettings& settings,
-                                                                     const std::string& client_id) {
+base::Result<std::unique_ptr<ConnectOptions>> ConnectOptions::create(const config::MqttSettings& settings) {
     std::unique_ptr<ConnectOptions> made(new ConnectOptions(settings));
     auto& options = made->options_;
     const bool v5 = settings.version == 5;
@@ -109,7 +107,6 @@ base::Result<std::unique_ptr<ConnectOptions>> ConnectOptions::create(const confi
         if (from.ca.empty()) made->ssl_.CApath = "/etc/ssl/certs";
         options.ssl = &made->ssl_;
     }
-    (void)client_id;
     return made;
 }
 

@@ -14,10 +14,12 @@
 
 namespace tributary::mqtt {
 
+// A secret file's first line, without its end: how editors and `systemd-creds` leave it.
+base::Result<std::string> read_secret(const std::string& path);
+
 class ConnectOptions {
   public:
-    static base::Result<std::unique_ptr<ConnectOptions>> create(const config::MqttSettings& settings,
-                                                                const std::string& client_id);
+    static base::Result<std::unique_ptr<ConnectOptions>> create(const config::MqttSettings& settings);
     ~ConnectOptions();
     ConnectOptions(const ConnectOptions&) = delete;
     ConnectOptions& operator=(const ConnectOptions&) = delete;

@@ -269,10 +269,9 @@ void* __wrap_myrealloc(char*, int, void* p, size_t size) { return realloc(p, siz
 
 // Errors of the library go to our log; its trace levels go nowhere.
 void __wrap_Log(int level, int number, const char* format, ...);
-void __wrap_Log(int level, int number, const char* format, ...) {
+void __wrap_Log(int level, int, const char* format, ...) {
     constexpr int kLogError = 5;
     if (level < kLogError || format == nullptr) return;
-    (void)number;
     std::array<char, 256> text;
     va_list arguments;
     va_start(arguments, format);

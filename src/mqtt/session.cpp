@@ -94,7 +94,7 @@ class PahoSession final : public Session {
 };
 
 base::Result<> PahoSession::open() {
-    auto options = ConnectOptions::create(setup_.settings, setup_.client_id);
+    auto options = ConnectOptions::create(setup_.settings);
     if (!options) return options.error();
     options_ = std::move(options).value();
     // 3.1.1: the broker sends few messages ahead of our acks, so waiting for more would only stall it.
@@ -268,7 +268,6 @@ void PahoSession::subscribe(bool session_present) {
         response.subscribeOptionsCount = static_cast<int>(each.size());
         response.subscribeOptionsList = each.data();
     } else {
-        const auto count = wanted.size();
         response.onSuccess = [](void* self, MQTTAsync_successData* data) {
             auto* session = static_cast<PahoSession*>(self);
             size_t filters = 0;
@@ -286,7 +285,6 @@ void PahoSession::subscribe(bool session_present) {
         response.onFailure = [](void* self, MQTTAsync_failureData*) {
             static_cast<PahoSession*>(self)->granted({0x80});
         };
-        (void)count;
     }
     const int result = MQTTAsync_subscribeMany(client_, static_cast<int>(wanted.size()), pointers(wanted).data(),
                                                qos.data(), &response);

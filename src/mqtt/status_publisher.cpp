@@ -5,8 +5,8 @@
 
 #include <atomic>
 
-#include "base/files.hpp"
 #include "base/log.hpp"
+#include "mqtt/connect_options.hpp"
 #include "mqtt/session.hpp"
 
 namespace tributary::mqtt {
@@ -27,8 +27,8 @@ namespace {
 
 std::string password_of(const config::MqttSettings& settings) {
     if (settings.password_file.empty()) return settings.password;
-    auto content = base::read_file(settings.password_file);
-    return content ? content->substr(0, content->find_first_of("\r\n")) : std::string();
+    auto secret = read_secret(settings.password_file);
+    return secret ? *secret : std::string();
 }
 
 ::mqtt::connect_options connect_options(const config::MqttSettings& settings) {
