@@ -27,6 +27,7 @@ THIRD_PARTY = {
     "Paho C++": r"mqtt/.*",
     "librdkafka": r"librdkafka/.*",
     "libsystemd": r"systemd/.*",
+    "date": r"date/.*",
     "CLI11": r"CLI/.*",
     "doctest": r"doctest/.*",
 }
