@@ -29,6 +29,7 @@ enum class Reason : uint8_t {
     bad_time,
     no_stream,
     poison,
+    series_limit,
 };
 
 struct ReasonInfo {

@@ -26,6 +26,7 @@ constexpr std::array kReasons{
     ReasonInfo{Reason::bad_time, "bad-time", "the time is missing or neither a number nor RFC 3339 text"},
     ReasonInfo{Reason::no_stream, "no-stream", "no stream is configured for this topic"},
     ReasonInfo{Reason::poison, "poison", "set aside: processing it failed before"},
+    ReasonInfo{Reason::series_limit, "series-limit", "the stream has as many series as max_series allows"},
 };
 
 class Auto final : public Decoder {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Canonical TOML of what the engine needs: every value written out, so that a later version with other defaults reads
 // the same meaning, and two spellings of one stream give one text.
+#include <algorithm>
 #include <array>
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "base/zone.hpp"
 #include "config/sections.hpp"
 
 namespace tributary::config {
@@ -106,8 +108,16 @@ void write_stages(Writer& writer, const StreamSettings& stream) {
         writer.header("[[stream.window]]");
         writer.text("name", window.name);
         writer.text("type", window.type);
-        writer.raw("size", exact_duration(window.size_ns));
-        writer.raw("lateness", exact_duration(window.lateness_ns));
+        if (window.size_ns > 0) writer.raw("size", exact_duration(window.size_ns));
+        if (window.slide_ns > 0) writer.raw("slide", exact_duration(window.slide_ns));
+        if (window.gap_ns > 0) writer.raw("gap", exact_duration(window.gap_ns));
+        if (window.count > 0) writer.raw("count", base::format("{}", window.count));
+        if (window.type != "count") writer.raw("lateness", exact_duration(window.lateness_ns));
+        if (window.size_ns > 0) writer.raw("revise", exact_duration(window.revise_ns));
+        if (window.size_ns > 0) writer.raw("offset", exact_duration(window.offset_ns));
+        writer.optional_text("zone", window.zone);
+        if (!window.aggregates.empty()) writer.list("aggregates", window.aggregates);
+        if (!window.aggregates.empty()) writer.raw("bins", base::format("{}", window.bins));
         writer.raw("idle", exact_duration(window.idle_ns));
     }
     for (const auto& detector : stream.detectors) {
@@ -137,12 +147,21 @@ std::string stream_text(const StreamSettings& stream) {
     writer.list("forward", forward_words(stream));
     writer.raw("max_ahead", exact_duration(stream.max_ahead_ns));
     writer.text("min_time", base::format_time_ms(base::ns_to_ms(stream.min_time_ns)));
+    writer.raw("max_series", base::format("{}", stream.max_series));
+    writer.raw("forget", exact_duration(stream.forget_ns));
+    writer.raw("max_windows", base::format("{}", stream.max_windows));
+    writer.raw("max_reorder", base::format("{}", stream.max_reorder));
     write_stages(writer, stream);
     return std::move(writer.out);
 }
 
 std::string engine_text(const Settings& settings) {
     Writer writer;
+    // With zones the outputs depend on the time zone data too; for people, the engine does not read it.
+    const bool zones = std::any_of(settings.streams.begin(), settings.streams.end(), [](const auto& stream) {
+        return std::any_of(stream.windows.begin(), stream.windows.end(), [](const auto& w) { return !w.zone.empty(); });
+    });
+    if (zones) writer.header(base::format("# tzdata {}", base::tzdata_version()));
     writer.header("[gateway]");
     writer.text("id", settings.gateway.id);
     for (const auto& stream : settings.streams) writer.out += "\n" + stream.text;

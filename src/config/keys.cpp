@@ -133,6 +133,21 @@ constexpr std::array kStream{
                         {}},
     Key<StreamSettings>{
         {"detect", table, "", "Anomaly detectors, see `[[stream.detect]]`", 0, 0, "", false, "list of tables"}, {}},
+    Key<StreamSettings>{{"max_series", integer, "50000",
+                         "Series this stream keeps; readings of one more are refused (dead, `series-limit`)", 1, 1e7},
+                        &StreamSettings::max_series},
+    Key<StreamSettings>{{"forget", duration, "7d",
+                         "When there are too many, a series that was silent for so long gives its place to a new one; "
+                         "0s = never",
+                         0, 3650 * kDay},
+                        &StreamSettings::forget_ns},
+    Key<StreamSettings>{{"max_windows", integer, "500000",
+                         "Windows kept at once; with one more the oldest of the series closes early", 100, 1e8},
+                        &StreamSettings::max_windows},
+    Key<StreamSettings>{
+        {"max_reorder", integer, "100000",
+         "Readings that wait for their order at once; with one more the oldest of the series goes on", 100, 1e8},
+        &StreamSettings::max_reorder},
     Key<StreamSettings>{{"downsample", planned, "", "Thinning of the readings"}, {}},
     Key<StreamSettings>{{"max_ahead", duration, "5min",
                          "A time stamp further ahead of arrival is replaced by the time of arrival", 0, 31 * kDay},
@@ -141,22 +156,44 @@ constexpr std::array kStream{
         {"min_time", special, "2000-01-01T00:00:00Z", "So is a time stamp before this", 0, 0, "", false, "time"}, {}}};
 
 constexpr std::array kWindow{
-    Key<WindowSettings>{
-        {"size", duration, "", "Length; windows begin at multiples of it since 1970 UTC", 0.001, 31 * kDay, "", true},
-        &WindowSettings::size_ns},
-    Key<WindowSettings>{{"name", text, "", "Name in the records; default: the size as written"}, &WindowSettings::name},
-    Key<WindowSettings>{{"type", text, "tumbling", "Shape", 0, 0, "tumbling|~sliding|~hopping|~session|~calendar"},
+    Key<WindowSettings>{{"type", text, "tumbling",
+                         "tumbling: one after the other; hopping: one every `slide`; session: until nothing came for "
+                         "`gap`; count: every `count` readings",
+                         0, 0, "tumbling|hopping|session|count|~calendar"},
                         &WindowSettings::type},
+    Key<WindowSettings>{
+        {"size", duration, "", "Length (tumbling, hopping); windows begin at multiples of it, see `zone` and `offset`",
+         0.001, 31 * kDay},
+        &WindowSettings::size_ns},
+    Key<WindowSettings>{
+        {"slide", duration, "", "Hopping: from one start to the next; divides the size", 0.001, 31 * kDay},
+        &WindowSettings::slide_ns},
+    Key<WindowSettings>{{"gap", duration, "", "Session: it ends so long after its last reading", 0.001, 7 * kDay},
+                        &WindowSettings::gap_ns},
+    Key<WindowSettings>{{"count", integer, "", "Count: readings a window", 1, 1e9}, &WindowSettings::count},
+    Key<WindowSettings>{{"name", text, "", "Name in the records; default: the size as written"}, &WindowSettings::name},
     Key<WindowSettings>{{"lateness", duration, "0s", "How much disorder in time stamps is waited for", 0, 7 * kDay},
                         &WindowSettings::lateness_ns},
-    Key<WindowSettings>{{"slide", planned, "", "Sliding windows"}, {}},
-    Key<WindowSettings>{{"gap", planned, "", "Session windows"}, {}},
-    Key<WindowSettings>{{"revise", planned, "", "Revisions for late data"}, {}},
-    Key<WindowSettings>{{"zone", planned, "", "Calendar windows"}, {}},
-    Key<WindowSettings>{{"offset", planned, "", "Beginning of windows"}, {}},
+    Key<WindowSettings>{{"revise", duration, "0s",
+                         "So long after the lateness a late reading revises its window (sent again, revision + 1); "
+                         "tumbling and hopping",
+                         0, 31 * kDay},
+                        &WindowSettings::revise_ns},
+    Key<WindowSettings>{{"zone", text, "", "Time zone by whose clocks windows begin: `Europe/Berlin`; default: UTC"},
+                        &WindowSettings::zone},
     Key<WindowSettings>{
-        {"idle", duration, "", "A silent series closes its windows after this; default: the size, at least 1min", 0.001,
-         31 * kDay},
+        {"offset", duration, "0s", "Windows begin so much later: 6h for shifts from 06:00", 0, 7 * kDay},
+        &WindowSettings::offset_ns},
+    Key<WindowSettings>{{"aggregates", texts, "",
+                         "Figures besides the usual ones: time_weighted_mean, increase, rate, states, mode, quantiles "
+                         "like p50 or p99.9"},
+                        &WindowSettings::aggregates},
+    Key<WindowSettings>{
+        {"bins", integer, "128", "Memory of a quantile: with more bins a wider range keeps the error of 1 %", 16, 4096},
+        &WindowSettings::bins},
+    Key<WindowSettings>{
+        {"idle", duration, "", "A silent series closes its windows after this; default: size or gap, at least 1min",
+         0.001, 31 * kDay},
         &WindowSettings::idle_ns}};
 
 constexpr std::array kDetect{

@@ -86,11 +86,19 @@ struct ValueField {
 };
 
 struct WindowSettings {
-    std::string name;  // default: size as written
-    std::string type = "tumbling";
-    int64_t size_ns = 0;
+    std::string name;               // default: from the size as written
+    std::string type = "tumbling";  // tumbling | hopping | session | count
+    int64_t size_ns = 0;            // tumbling, hopping
+    int64_t slide_ns = 0;           // hopping: a window begins every so often
+    int64_t gap_ns = 0;             // session
+    int count = 0;                  // count: readings a window
     int64_t lateness_ns = 0;
-    int64_t idle_ns = 0;  // default: max(size, 1 min)
+    int64_t revise_ns = 0;                // how long after that late readings still revise it
+    int64_t idle_ns = 0;                  // default: max(size or gap, 1 min)
+    std::string zone;                     // IANA name; "" = UTC
+    int64_t offset_ns = 0;                // of the beginning of windows
+    std::vector<std::string> aggregates;  // besides the usual figures
+    int bins = 128;                       // of a quantile sketch
     model::SourcePosition position;
 };
 
@@ -115,6 +123,10 @@ struct StreamSettings {
     uint8_t forward = 0;  // Forward bits, default filled in
     std::vector<WindowSettings> windows;
     std::vector<DetectSettings> detectors;
+    int max_series = 50'000;                                 // with one more its readings are refused, see forget
+    int64_t forget_ns = 7 * 24 * 3600 * base::kNsPerSecond;  // silent for so long, a series gives its place away
+    int max_windows = 500'000;                               // kept at once
+    int max_reorder = 100'000;                               // readings that wait for their order
     int64_t max_ahead_ns = 300 * base::kNsPerSecond;
     int64_t min_time_ns = 946'684'800 * base::kNsPerSecond;  // 2000-01-01
     std::string text;  // canonical TOML of this stream: equal text = same stream over a reload

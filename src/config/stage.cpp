@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stages of a stream: its windows and detectors.
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "base/log.hpp"
+#include "base/units.hpp"
+#include "base/zone.hpp"
 #include "config/sections.hpp"
 
 namespace tributary::config {
@@ -19,12 +22,76 @@ std::vector<const Node*> tables_of(Reader& reader, const Entry& entry) {
     return tables;
 }
 
+// Keys that say how long a window is, and which types need them.
+void check_shape(Reader& reader, const Node& table, const WindowSettings& window) {
+    struct Row {
+        const char* key;
+        std::string_view types;  // that have it
+        bool needed;
+    };
+    constexpr std::array kRows{
+        Row{"size", "tumbling hopping", true},
+        Row{"slide", "hopping", true},
+        Row{"gap", "session", true},
+        Row{"count", "count", true},
+        Row{"zone", "tumbling hopping", false},
+        Row{"offset", "tumbling hopping", false},
+        Row{"revise", "tumbling hopping", false},
+        Row{"lateness", "tumbling hopping session", false},
+    };
+    if (const auto* type = table.find("type"); type != nullptr && type->value.text != window.type) return;  // a slip
+    for (const Row& row : kRows) {
+        const auto* entry = table.find(row.key);
+        const bool has = row.types.find(window.type) != std::string_view::npos;
+        if (entry != nullptr && !has)
+            reader.error(kConflict, entry->position, base::format("a {} window has no \"{}\"", window.type, row.key),
+                         base::format("\"{}\" is for {}", row.key, row.types));
+        if (entry == nullptr && has && row.needed)
+            reader.error(kMissing, table.position, base::format("\"{}\" is missing", row.key),
+                         base::format("a {} window needs it", window.type));
+    }
+}
+
+void check_lengths(Reader& reader, const Node& table, const WindowSettings& window) {
+    constexpr int64_t kMostAtOnce = 200;
+    for (const char* key : {"size", "slide", "gap"})
+        if (const auto* entry = table.find(key); entry != nullptr && entry->value.kind == NodeKind::text) {
+            const auto ns = base::parse_duration_ns(entry->value.text);
+            if (ns && *ns % base::kNsPerMs != 0)
+                reader.error(kValue, entry->value.position, base::format("\"{}\" must be whole milliseconds", key));
+        }
+    const auto* slide = table.find("slide");
+    if (slide != nullptr && window.slide_ns > 0 && window.size_ns > 0) {
+        if (window.size_ns % window.slide_ns != 0)
+            reader.error(kValue, slide->value.position, "\"size\" is not a multiple of \"slide\"",
+                         "size = \"10s\", slide = \"2s\": five windows at once");
+        else if (window.size_ns / window.slide_ns > kMostAtOnce)
+            reader.error(kValue, slide->value.position,
+                         base::format("every reading would be in {} windows", window.size_ns / window.slide_ns),
+                         base::format("at most {}: a longer slide, or a shorter size", kMostAtOnce));
+    }
+    const int64_t step_ns = window.slide_ns > 0 ? window.slide_ns : window.size_ns;
+    if (const auto* offset = table.find("offset"); offset != nullptr && step_ns > 0 && window.offset_ns >= step_ns)
+        reader.error(kValue, offset->value.position, "\"offset\" is not less than the distance of the windows",
+                     base::format("less than {}", base::format_duration(step_ns)));
+}
+
 void check_window(Reader& reader, const Node& table, WindowSettings& window) {
-    const auto* size = table.find("size");
-    if (size != nullptr && window.size_ns % base::kNsPerMs != 0)
-        reader.error(kValue, size->value.position, "\"size\" must be whole milliseconds");
-    if (window.name.empty() && size != nullptr) window.name = size->value.text;
-    if (table.find("idle") == nullptr) window.idle_ns = std::max(window.size_ns, 60 * base::kNsPerSecond);
+    check_shape(reader, table, window);
+    check_lengths(reader, table, window);
+    const auto written = [&](const char* key) {
+        const auto* entry = table.find(key);
+        return entry == nullptr ? std::string() : entry->value.text;
+    };
+    if (window.name.empty() && window.type == "tumbling") window.name = written("size");
+    if (window.name.empty() && window.type == "hopping") window.name = written("size") + "/" + written("slide");
+    if (window.name.empty() && window.type == "session") window.name = "session-" + written("gap");
+    if (window.name.empty() && window.type == "count") window.name = base::format("count-{}", window.count);
+    if (table.find("idle") == nullptr)
+        window.idle_ns = std::max({window.size_ns, window.gap_ns, 60 * base::kNsPerSecond});
+    if (const auto* zone = table.find("zone"); zone != nullptr && !window.zone.empty())
+        if (const auto found = base::Zone::find(window.zone); !found)
+            reader.error(kValue, zone->value.position, found.error().message);
 }
 
 // Detectors declare their own options; here they are only carried along.

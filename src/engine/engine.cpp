@@ -127,19 +127,22 @@ class StreamEngine final : public Engine {
             if (!raw) ledger.settle(settings.name, model::Fate::rejected);
             return;
         }
-        bool used = false, late = false;
+        bool used = false, late = false, refused = false;
         for (const Projected& projected : projected_) {
             stats_.readings++;
             const Use use = stream.add(projected.series, projected.reading, context);
             used |= use == Use::used;
             late |= use == Use::late;
+            refused |= use == Use::refused;
         }
         bound_ns_ = std::min(bound_ns_, stream.bound_ns());
         if (raw || all) return;  // `forwarded` when kafka's cursor passes it
+        if (refused) emit_dead(message, settings.name, Reason::series_limit, arrival_ns, context);
         const bool summarised = used && settings.forward != 0;
-        ledger.settle(settings.name, summarised      ? model::Fate::summarised
-                                     : late && !used ? model::Fate::late_only
-                                                     : model::Fate::kept_local);
+        ledger.settle(settings.name, summarised         ? model::Fate::summarised
+                                     : refused && !used ? model::Fate::rejected
+                                     : late && !used    ? model::Fate::late_only
+                                                        : model::Fate::kept_local);
     }
 
     void emit_dead(const model::Message& message, std::string_view stream, Reason reason, int64_t arrival_ns,

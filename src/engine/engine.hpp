@@ -16,11 +16,12 @@
 #include "model/intake.hpp"
 #include "model/ledger.hpp"
 #include "model/output.hpp"
+#include "stream/window_stage.hpp"
 
 namespace tributary::engine {
 
-inline constexpr std::string_view kEngineVersion =
-    "1";  // part of every checkpoint; counts up when state or outputs change
+// Part of every checkpoint; counts up when state or outputs change.
+inline constexpr std::string_view kEngineVersion = "2";
 
 // Takes outputs in order. The caller assigns them to their logs by model::log_of().
 class Sink {
@@ -34,7 +35,9 @@ class Sink {
 struct Stats {  // since construction; for status
     uint64_t messages = 0, readings = 0, windows = 0, events = 0, late = 0, dead = 0;
     uint64_t stamp_replaced = 0, suppressed_events = 0;
-    size_t series = 0, open_windows = 0, open_events = 0;
+    uint64_t series_refused = 0, series_forgotten = 0;  // readings of one series too many; places given away
+    size_t series = 0, open_events = 0;
+    stream::WindowStats bounds;  // of windows and of what waits for its order
 };
 
 class Engine {

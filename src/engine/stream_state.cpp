@@ -27,7 +27,7 @@ bool muted(const std::vector<Mute>& mutes, std::string_view series, int64_t now_
     });
 }
 
-StreamState::StreamState(const config::StreamSettings& settings) : settings_(&settings), windows_(settings.windows) {
+StreamState::StreamState(const config::StreamSettings& settings) : settings_(&settings), windows_(settings) {
     for (const auto& wanted : settings.detectors) {
         const detect::DetectorType* type = detect::find_type(wanted.type);
         TRB_ASSERT(type != nullptr);  // validate() refused it
@@ -43,30 +43,73 @@ model::Origin StreamState::origin(model::SeriesId series) const {
 }
 
 Use StreamState::add(std::string_view name, const model::Reading& reading, const Context& context) {
-    if (!consumes() || reading.value.kind == model::ValueKind::text) return Use::none;
-    const model::SeriesId series = series_.intern(name);
-    if (!windows_.empty()) {
+    const bool number = reading.value.kind != model::ValueKind::text;
+    const bool windowed = windows_.takes(reading.value.kind), detected = number && !stages_.empty();
+    if (!windowed && !detected) return Use::none;
+    const auto series = admit(name, context);
+    if (!series) return Use::refused;
+    if (windowed) {
         late_.clear();
-        const uint32_t taken =
-            windows_.add(series, reading.event_ns, reading.value.number, reading.mark, context.now_ns, closed_, late_);
+        const uint32_t taken = windows_.add(*series, reading, context.now_ns, closed_, late_);
         if (!closed_.empty()) emit_closed(context);
-        if (!late_.empty()) emit_late(series, reading, context);
+        if (!late_.empty()) emit_late(*series, reading, context);
         if (taken == 0) return Use::late;
     }
-    if (!stages_.empty()) detect(series, reading, context);
+    if (detected) detect(*series, reading, context);
     return Use::used;
+}
+
+// The number of a series; nothing for one too many.
+std::optional<model::SeriesId> StreamState::admit(std::string_view name, const Context& context) {
+    auto series = series_.find(name);
+    if (!series) {
+        const auto most = static_cast<size_t>(settings_->max_series);
+        if (series_.known() >= most) forget_silent(context);
+        if (series_.known() >= most) {
+            context.stats.series_refused++;
+            return std::nullopt;
+        }
+        series = series_.intern(name);
+        if (last_arrival_ns_.size() <= *series) last_arrival_ns_.resize(*series + 1);
+    }
+    last_arrival_ns_[*series] = context.now_ns;
+    return series;
+}
+
+// Gives the places of silent series away. A flood of new names walks the series once, not once a name: none can have
+// been silent long enough before the one that is silent for longest now.
+void StreamState::forget_silent(const Context& context) {
+    if (settings_->forget_ns == 0 || context.now_ns < nobody_silent_before_ns_) return;
+    nobody_silent_before_ns_ = base::kNever;
+    for (model::SeriesId id = 0; id < series_.size(); id++) {
+        if (last_arrival_ns_[id] == base::kNever) continue;  // released
+        const int64_t silent_ns = last_arrival_ns_[id] + settings_->forget_ns;
+        if (silent_ns <= context.now_ns)
+            forget(id, context);
+        else
+            nobody_silent_before_ns_ = std::min(nobody_silent_before_ns_, silent_ns);
+    }
+}
+
+void StreamState::forget(model::SeriesId series, const Context& context) {
+    windows_.forget(series, closed_);
+    emit_closed(context);
+    if (series < newest_ns_.size()) {
+        for (size_t i = 0; i < stages_.size(); i++) close_event(series, i, context);
+        std::fill_n(bytes_.begin() + static_cast<std::ptrdiff_t>(series * stride_), stride_, std::byte{});
+        newest_ns_[series] = INT64_MIN;
+    }
+    series_.release(series);
+    last_arrival_ns_[series] = base::kNever;
+    context.stats.series_forgotten++;
 }
 
 void StreamState::emit_closed(const Context& context) {
     if (settings_->forwards(config::kForwardWindows)) {
-        for (const stream::Closed& closed : closed_) {
-            model::Window window;
-            window.origin = origin(closed.series);
-            window.window = settings_->windows[closed.window].name;
-            window.start_ns = closed.aggregate.start_ns;
-            window.end_ns = window.start_ns + windows_.size_ns(closed.window);
-            closed.aggregate.fill(window);
-            context.sink.emit(std::move(window));
+        for (stream::Closed& closed : closed_) {
+            closed.record.origin = origin(closed.series);
+            closed.record.window = settings_->windows[closed.window].name;
+            context.sink.emit(std::move(closed.record));
             context.stats.windows++;
         }
     }
@@ -80,6 +123,7 @@ void StreamState::emit_late(model::SeriesId series, const model::Reading& readin
         late.event_ns = reading.event_ns;
         late.kind = reading.value.kind;
         late.number = reading.value.number;
+        late.text = reading.value.text;
         late.window = settings_->windows[missed.window].name;
         late.window_end_ns = missed.end_ns;
         late.seq = context.seq;
@@ -146,11 +190,15 @@ void StreamState::close_idle(const Context& context) {
 void StreamState::flush(const Context& context) {
     windows_.flush(closed_);
     emit_closed(context);
-    for (size_t i = 0; i < events_.size(); i++) {
-        const auto series = static_cast<model::SeriesId>(i / stages_.size());
-        const auto transition = detect::close(events_[i].life, newest_ns_[series]);
-        if (transition) emit_event(series, i % stages_.size(), *transition, events_[i].mark, context);
-    }
+    for (size_t i = 0; i < events_.size(); i++)
+        close_event(static_cast<model::SeriesId>(i / stages_.size()), i % stages_.size(), context);
+}
+
+void StreamState::close_event(model::SeriesId series, size_t stage, const Context& context) {
+    EventState& event = events_[series * stages_.size() + stage];
+    if (const auto transition = detect::close(event.life, newest_ns_[series]))
+        emit_event(series, stage, *transition, event.mark, context);
+    event = {};
 }
 
 void StreamState::restart(const Context& context) {
@@ -161,15 +209,15 @@ void StreamState::restart(const Context& context) {
 }
 
 void StreamState::count(Stats& stats) const {
-    stats.series += series_.size();
-    stats.open_windows += windows_.open();
+    stats.series += series_.known();
+    stats.bounds.add(windows_.stats());
     stats.open_events += static_cast<size_t>(
         std::count_if(events_.begin(), events_.end(), [](const EventState& event) { return event.life.open != 0; }));
 }
 
 void StreamState::save(std::string& out) const {
-    base::put_varint(out, series_.size());
-    for (model::SeriesId id = 0; id < series_.size(); id++) base::put_text(out, series_.name(id));
+    series_.save(out);
+    for (const int64_t arrival : last_arrival_ns_) base::put_signed(out, arrival);
     windows_.save(out);
     base::put_varint(out, newest_ns_.size());
     for (const int64_t newest : newest_ns_) base::put_signed(out, newest);
@@ -182,9 +230,8 @@ void StreamState::save(std::string& out) const {
 }
 
 bool StreamState::load(base::ByteReader& in) {
-    const uint64_t names = in.varint();
-    for (uint64_t i = 0; i < names && in.ok(); i++)
-        if (series_.intern(in.text()) != i) return false;
+    if (!series_.load(in)) return false;
+    for (size_t i = 0; i < series_.size(); i++) last_arrival_ns_.push_back(in.signed_varint());
     if (!in.ok() || !windows_.load(in)) return false;
     const uint64_t rows = in.varint();
     if (rows > series_.size() || (stages_.empty() && rows != 0) || rows * stride_ > in.left()) return false;

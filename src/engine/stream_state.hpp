@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,7 @@ struct Context {
     uint64_t seq = 0;
 };
 
-enum class Use : uint8_t { none, late, used };
+enum class Use : uint8_t { none, late, used, refused };  // refused: one series too many
 
 class StreamState {
   public:
@@ -68,10 +69,14 @@ class StreamState {
         model::TimeMark mark = model::TimeMark::device;  // of the reading that opened it
     };
 
+    std::optional<model::SeriesId> admit(std::string_view series, const Context& context);
+    void forget_silent(const Context& context);
+    void forget(model::SeriesId series, const Context& context);
     model::Origin origin(model::SeriesId series) const;
     void emit_closed(const Context& context);
     void emit_late(model::SeriesId series, const model::Reading& reading, const Context& context);
     void detect(model::SeriesId series, const model::Reading& reading, const Context& context);
+    void close_event(model::SeriesId series, size_t stage, const Context& context);
     void emit_event(model::SeriesId series, size_t stage, const detect::Transition& transition, model::TimeMark mark,
                     const Context& context);
 
@@ -79,11 +84,13 @@ class StreamState {
     model::SeriesTable series_;
     stream::WindowStage windows_;
     std::vector<Stage> stages_;
-    size_t stride_ = 0;                   // detector bytes per series
-    std::vector<std::byte> bytes_;        // series * stride_
-    std::vector<EventState> events_;      // series * stages
-    std::vector<int64_t> newest_ns_;      // event time by series; only with detectors
-    std::vector<stream::Closed> closed_;  // reused
+    std::vector<int64_t> last_arrival_ns_;  // by series
+    int64_t nobody_silent_before_ns_ = 0;   // arrival; until then there is nothing to forget
+    size_t stride_ = 0;                     // detector bytes per series
+    std::vector<std::byte> bytes_;          // series * stride_
+    std::vector<EventState> events_;        // series * stages
+    std::vector<int64_t> newest_ns_;        // event time by series; only with detectors
+    std::vector<stream::Closed> closed_;    // reused
     std::vector<stream::Late> late_;
 };
 

@@ -5,9 +5,13 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "base/units.hpp"
+#include "base/zone.hpp"
 #include "codec/codec.hpp"
 #include "detect/detector.hpp"
 #include "engine/engine.hpp"
+#include "stream/figures.hpp"
+#include "stream/grid.hpp"
 
 namespace tributary::engine {
 namespace {
@@ -59,17 +63,37 @@ class Validation {
     void check_windows(const config::StreamSettings& stream) {
         std::set<std::string> names;
         for (const auto& window : stream.windows) {
-            if (window.type != "tumbling")
+            const auto in_range = [](int64_t ns, bool needed) { return ns >= (needed ? 1 : 0) && ns <= kMostWindowNs; };
+            const bool grid = window.type == "tumbling" || window.type == "hopping";
+            if (!grid && window.type != "session" && window.type != "count")
                 add("TRB-ENGINE-007", window.position, base::format("there is no window type \"{}\"", window.type),
-                    "tumbling");
-            if (window.size_ns <= 0 || window.size_ns > kMostWindowNs || window.lateness_ns < 0 ||
-                window.lateness_ns > kMostWindowNs || window.idle_ns <= 0 || window.idle_ns > kMostWindowNs)
-                add("TRB-ENGINE-008", window.position, "size, lateness or idle is out of range",
-                    "size and idle: above 0; all three: at most 366 days");
+                    "tumbling, hopping, session or count");
+            if (!in_range(window.size_ns, grid) || !in_range(window.slide_ns, window.type == "hopping") ||
+                !in_range(window.gap_ns, window.type == "session") || !in_range(window.lateness_ns, false) ||
+                !in_range(window.revise_ns, false) || !in_range(window.offset_ns, false) ||
+                !in_range(window.idle_ns, true) || (window.type == "count" && window.count < 1))
+                add("TRB-ENGINE-008", window.position, "a length of the window is missing or out of range",
+                    "size, slide, gap and idle: above 0; all: at most 366 days");
+            if (window.slide_ns > 0 && window.size_ns % window.slide_ns != 0)
+                add("TRB-ENGINE-008", window.position, "\"size\" is not a multiple of \"slide\"",
+                    "size = \"10s\", slide = \"2s\"");
+            if (const auto figures = stream::Figures::make(window); !figures)
+                add("TRB-STREAM-001", window.position, figures.error().message, "");
+            check_zone(window);
             if (!names.insert(window.name).second)
                 add("TRB-ENGINE-003", window.position, base::format("there are two windows \"{}\"", window.name),
                     "give each its own name");
         }
+    }
+
+    void check_zone(const config::WindowSettings& window) {
+        if (window.zone.empty()) return;
+        if (const auto zone = base::Zone::find(window.zone); !zone)
+            return add(zone.error().code.c_str(), window.position, zone.error().message, "");
+        const int64_t step_ns = window.slide_ns > 0 ? window.slide_ns : window.size_ns;
+        if (const char* problem = step_ns > 0 ? stream::Grid::problem(step_ns) : nullptr)
+            add("TRB-ENGINE-008", window.position,
+                base::format("a zone has no windows every {}", base::format_duration(step_ns)), problem);
     }
 
     void check_detectors(const config::StreamSettings& stream) {

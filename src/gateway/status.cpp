@@ -100,6 +100,18 @@ void mqtt_and_kafka(JsonObject& top, const StatusSnapshot& s) {
     kafka.end();
 }
 
+// What the caps of the configuration hold back, and what they cost.
+void bounds(JsonObject& parent, const engine::Stats& stats) {
+    const auto& b = stats.bounds;
+    JsonObject one(parent.key("bounds"));
+    one.integer("series_refused", stats.series_refused).integer("series_forgotten", stats.series_forgotten);
+    one.integer("windows_kept", static_cast<uint64_t>(b.kept)).integer("windows_forced", b.forced);
+    one.integer("reordering", static_cast<uint64_t>(b.reordering)).integer("reorder_forced", b.hurried);
+    one.integer("out_of_order", b.out_of_order).integer("revisions", b.revisions);
+    one.integer("coarse_quantiles", b.coarse);
+    one.end();
+}
+
 void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
     JsonObject store(top.key("store"));
     boolean(store, "open", s.store_open);
@@ -131,9 +143,25 @@ void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
     engine.integer("events", s.engine.events).integer("late", s.engine.late).integer("dead", s.engine.dead);
     engine.integer("stamp_replaced", s.engine.stamp_replaced).integer("suppressed_events", s.engine.suppressed_events);
     engine.integer("series", static_cast<uint64_t>(s.engine.series))
-        .integer("open_windows", static_cast<uint64_t>(s.engine.open_windows));
+        .integer("open_windows", static_cast<uint64_t>(s.engine.bounds.open));
     engine.integer("open_events", static_cast<uint64_t>(s.engine.open_events));
+    bounds(engine, s.engine);
     engine.end();
+}
+
+// Only what a bound has cost: nothing to read on a box that is well.
+std::string bounds_text(const engine::Stats& stats) {
+    std::string out;
+    const auto line = [&](uint64_t n, std::string_view what) {
+        if (n > 0) out += base::format("        {} {}\n", n, what);
+    };
+    line(stats.series_refused, "readings refused: more series than max_series");
+    line(stats.series_forgotten, "silent series gave their place to new ones");
+    line(stats.bounds.forced, "windows closed early: more than max_windows");
+    line(stats.bounds.hurried, "readings did not wait for their order: more than max_reorder");
+    line(stats.bounds.out_of_order, "readings too late for figures that depend on order");
+    line(stats.bounds.coarse, "windows with quantiles coarser than 1 %: more bins needed");
+    return out;
 }
 
 }  // namespace
@@ -192,8 +220,9 @@ std::string status_text(const StatusSnapshot& s) {
     out += format("store   {}  {} of {}  {} commits\n", s.store_path, base::format_size(s.store.used_bytes),
                   base::format_size(s.store_max_bytes), s.store.commits);
     out += format("engine  {} series  {} open windows  {} open events  late {}  dead {}  stamps replaced {}\n",
-                  s.engine.series, s.engine.open_windows, s.engine.open_events, s.engine.late, s.engine.dead,
+                  s.engine.series, s.engine.bounds.open, s.engine.open_events, s.engine.late, s.engine.dead,
                   s.engine.stamp_replaced);
+    out += bounds_text(s.engine);
     uint64_t waiting = 0;
     for (const auto& log : s.logs)
         if (log.log != model::Log::refused) waiting += log.waiting();

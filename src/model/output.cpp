@@ -52,6 +52,16 @@ void encode(std::string& out, const Window& w) {
     for (const double x : {w.sum, w.min, w.max, w.mean, w.stddev, w.first, w.last}) base::put_double(out, x);
     base::put_varint(out, w.revision);
     out.push_back(static_cast<char>(w.mark));
+    base::put_varint(out, w.numbers);
+    base::put_varint(out, w.figures.size());
+    for (const Figure& figure : w.figures) {
+        base::put_text(out, figure.name);
+        out.push_back(static_cast<char>(figure.kind));
+        base::put_double(out, figure.number);
+        base::put_text(out, figure.text);
+    }
+    base::put_varint(out, w.states.size());
+    for (const StateTime& state : w.states) base::put_text(out, state.state), base::put_signed(out, state.ns);
 }
 
 Window get_window(ByteReader& in) {
@@ -64,6 +74,23 @@ Window get_window(ByteReader& in) {
     for (double* x : {&w.sum, &w.min, &w.max, &w.mean, &w.stddev, &w.first, &w.last}) *x = in.number();
     w.revision = static_cast<uint32_t>(in.varint());
     w.mark = get_enum(in, TimeMark::unsynced);
+    w.numbers = w.count;
+    if (in.at_end()) return w;  // written before there were more figures
+    w.numbers = in.varint();
+    const uint64_t figures = in.varint();
+    for (uint64_t i = 0; i < figures && in.ok(); i++) {
+        Figure figure;
+        figure.name = in.text();
+        figure.kind = get_enum(in, ValueKind::text);
+        figure.number = in.number();
+        figure.text = in.text();
+        w.figures.push_back(std::move(figure));
+    }
+    const uint64_t states = in.varint();
+    for (uint64_t i = 0; i < states && in.ok(); i++) {
+        std::string state(in.text());
+        w.states.push_back({std::move(state), in.signed_varint()});
+    }
     return w;
 }
 

@@ -29,6 +29,23 @@ struct Origin {
     bool operator==(const Origin&) const = default;
 };
 
+// A figure that was asked for besides the usual ones: a number, or a text (a mode).
+struct Figure {
+    std::string name;
+    ValueKind kind = ValueKind::number;
+    double number = 0;
+    std::string text;
+
+    bool operator==(const Figure&) const = default;
+};
+
+struct StateTime {
+    std::string state;
+    int64_t ns = 0;  // spent in it
+
+    bool operator==(const StateTime&) const = default;
+};
+
 struct Window {
     Origin origin;
     std::string window;                // its configured name, or the size as written ("10s")
@@ -38,6 +55,9 @@ struct Window {
     double first = 0, last = 0;                              // by (event time, arrival)
     uint32_t revision = 0;
     TimeMark mark = TimeMark::device;  // the least trustworthy of its readings
+    uint64_t numbers = 0;              // readings with a number; without any, sum to last mean nothing
+    std::vector<Figure> figures;       // in the order of the configuration
+    std::vector<StateTime> states;     // longest first
 
     bool operator==(const Window&) const = default;
 };

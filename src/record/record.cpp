@@ -52,9 +52,19 @@ void write(const Source& source, const model::Window& window, KafkaRecord& out) 
     JsonObject json(out.value);
     json.text("series", window.origin.series).text("window", window.window);
     json.integer("start", ns_to_ms(window.start_ns)).integer("end", ns_to_ms(window.end_ns));
-    json.integer("count", window.count).number("sum", window.sum).number("min", window.min).number("max", window.max);
-    json.number("mean", window.mean).number("stddev", window.stddev);
-    json.number("first", window.first).number("last", window.last);
+    json.integer("count", window.count);
+    if (window.numbers > 0) {
+        json.number("sum", window.sum).number("min", window.min).number("max", window.max);
+        json.number("mean", window.mean).number("stddev", window.stddev);
+        json.number("first", window.first).number("last", window.last);
+    }
+    for (const auto& figure : window.figures)
+        append_value(json.key(figure.name), figure.kind, figure.number, figure.text);
+    if (!window.states.empty()) {
+        JsonObject states(json.key("states"));
+        for (const auto& [state, ns] : window.states) states.integer(state, ns_to_ms(ns));
+        states.end();
+    }
     json.integer("revision", uint64_t{window.revision});
     end(json, source, out, window.origin.unit, window.origin.labels);
 }

@@ -14,21 +14,32 @@ double finite(double value) {
     return std::clamp(value, -kMost, kMost);
 }
 
+// Of the population: sqrt((n * squares - sum^2) / n^2), the difference taken in two doubles.
+double deviation(const Aggregate& a) {
+    if (a.min == a.max) return 0;
+    const auto n = static_cast<double>(a.numbers);
+    PreciseSum difference;
+    difference.add_product(n, a.squares.high);
+    difference.add(n * a.squares.low);
+    difference.add_product(-a.sum.high, a.sum.high);
+    difference.add(-2 * a.sum.high * a.sum.low);
+    const double spread = difference.value();
+    // Squares out of range: half the range bounds the deviation.
+    if (!std::isfinite(spread)) return a.max / 2 - a.min / 2;
+    return spread > 0 ? std::sqrt(spread / (n * n)) : 0;
+}
+
 }  // namespace
 
 void Aggregate::add(int64_t event_ns, double value, model::TimeMark reading_mark) {
-    if (count == 0) {
+    if (numbers == 0) {
         min = max = first = last = value;
         first_ns = last_ns = event_ns;
     }
     count++;
-    const double total = sum + value;
-    // Neumaier: the low bits lost in the addition are those of the smaller operand.
-    compensation += std::fabs(sum) >= std::fabs(value) ? (sum - total) + value : (value - total) + sum;
-    sum = total;
-    const double delta = value - mean;
-    mean += delta / static_cast<double>(count);
-    m2 += delta * (value - mean);
+    numbers++;
+    sum.add(value);
+    squares.add_product(value, value);
     min = std::min(min, value);
     max = std::max(max, value);
     if (event_ns < first_ns) first = value, first_ns = event_ns;
@@ -36,34 +47,63 @@ void Aggregate::add(int64_t event_ns, double value, model::TimeMark reading_mark
     mark = std::max(mark, reading_mark);
 }
 
+void Aggregate::add_text(model::TimeMark reading_mark) {
+    count++;
+    mark = std::max(mark, reading_mark);
+}
+
+void Aggregate::merge(const Aggregate& other) {
+    if (numbers == 0 || (other.numbers != 0 && other.first_ns < first_ns)) {
+        first = other.first, first_ns = other.first_ns;
+    }
+    if (numbers == 0 || (other.numbers != 0 && other.last_ns >= last_ns)) {
+        last = other.last, last_ns = other.last_ns;
+    }
+    if (numbers == 0) {
+        min = other.min, max = other.max;
+    } else if (other.numbers != 0) {
+        min = std::min(min, other.min), max = std::max(max, other.max);
+    }
+    count += other.count;
+    numbers += other.numbers;
+    sum.add(other.sum);
+    squares.add(other.squares);
+    mark = std::max(mark, other.mark);
+}
+
 void Aggregate::fill(model::Window& window) const {
     window.count = count;
-    window.sum = finite(std::isfinite(sum) ? sum + compensation : sum);
-    window.min = min, window.max = max;
-    window.mean = finite(mean);
-    window.stddev = finite(std::sqrt(m2 / static_cast<double>(count)));
-    window.first = first, window.last = last;
+    window.numbers = numbers;
     window.mark = mark;
+    if (numbers == 0) return;
+    window.sum = finite(sum.value());
+    window.min = min, window.max = max;
+    // A sum that left the range says nothing about the mean, which cannot leave min..max.
+    const double mean = std::isfinite(sum.high) ? sum.value() / static_cast<double>(numbers) : min / 2 + max / 2;
+    window.mean = std::clamp(mean, min, max);
+    window.stddev = finite(deviation(*this));
+    window.first = first, window.last = last;
 }
 
 void Aggregate::save(std::string& out) const {
-    base::put_signed(out, start_ns);
     base::put_varint(out, count);
-    for (const double x : {sum, compensation, min, max, mean, m2, first, last}) base::put_double(out, x);
+    base::put_varint(out, numbers);
+    for (const double x : {sum.high, sum.low, squares.high, squares.low, min, max, first, last})
+        base::put_double(out, x);
     base::put_signed(out, first_ns);
     base::put_signed(out, last_ns);
     out.push_back(static_cast<char>(mark));
 }
 
 bool Aggregate::load(base::ByteReader& in) {
-    start_ns = in.signed_varint();
     count = in.varint();
-    for (double* x : {&sum, &compensation, &min, &max, &mean, &m2, &first, &last}) *x = in.number();
+    numbers = in.varint();
+    for (double* x : {&sum.high, &sum.low, &squares.high, &squares.low, &min, &max, &first, &last}) *x = in.number();
     first_ns = in.signed_varint();
     last_ns = in.signed_varint();
     const uint8_t byte = in.byte();
     mark = static_cast<model::TimeMark>(byte);
-    return in.ok() && count > 0 && byte <= static_cast<uint8_t>(model::TimeMark::unsynced);
+    return in.ok() && count > 0 && numbers <= count && byte <= static_cast<uint8_t>(model::TimeMark::unsynced);
 }
 
 }  // namespace tributary::stream

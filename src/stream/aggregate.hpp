@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a window knows of its readings: count, sum (Neumaier), min, max, mean and spread (Welford), first and last by
-// (event time, arrival). Trivially copyable; + - * / and sqrt on doubles only, so every machine gives the same bits.
+// What every window knows of its readings: count, sum, sum of squares, min, max, first and last by (event time,
+// arrival). Mergeable: the aggregates of the parts of a time give that of the whole, to the bit but for sums beyond
+// 2^100 times their result. Trivially copyable; + - * / and sqrt on doubles only, so every machine gives the same bits.
 #pragma once
 
 #include <cstdint>
@@ -8,19 +9,21 @@
 #include "base/bytes.hpp"
 #include "model/output.hpp"
 #include "model/reading.hpp"
+#include "stream/precise.hpp"
 
 namespace tributary::stream {
 
 struct Aggregate {
-    int64_t start_ns = 0;
-    uint64_t count = 0;
-    double sum = 0, compensation = 0;
-    double min = 0, max = 0, mean = 0, m2 = 0;
-    double first = 0, last = 0;
+    uint64_t count = 0;    // readings
+    uint64_t numbers = 0;  // those with a number; texts only count
+    PreciseSum sum, squares;
+    double min = 0, max = 0, first = 0, last = 0;
     int64_t first_ns = 0, last_ns = 0;
-    model::TimeMark mark = model::TimeMark::device;
+    model::TimeMark mark = model::TimeMark::device;  // the least trustworthy
 
     void add(int64_t event_ns, double value, model::TimeMark reading_mark);
+    void add_text(model::TimeMark reading_mark);
+    void merge(const Aggregate& other);  // whose readings arrived later where times are equal
     // Fills the figures of a window; what left the range of a double is cut to its ends.
     void fill(model::Window& window) const;
 

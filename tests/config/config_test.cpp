@@ -131,7 +131,7 @@ TEST_CASE("every declared default is what the settings have") {
     REQUIRE(tables[5].header == "[[stream]]");
     for (const auto& row : tables[5].rows)
         if (!row.default_value.empty()) {
-            const auto quote = row.kind == KeyKind::number ? "" : "\"";
+            const auto quote = row.kind == KeyKind::number || row.kind == KeyKind::integer ? "" : "\"";
             stream += std::string(row.name) + " = " + quote + std::string(row.default_value) + quote + "\n";
         }
     const auto written = good(text + stream);

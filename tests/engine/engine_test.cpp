@@ -151,7 +151,7 @@ TEST_CASE("a checkpoint at any position changes nothing") {
         CHECK(fresh->checkpoint() == state);
         CHECK(fresh->next_deadline_ns() == deadline);
         CHECK(fresh->stats().series == stats.series);
-        CHECK(fresh->stats().open_windows == stats.open_windows);
+        CHECK(fresh->stats().bounds.open == stats.bounds.open);
         CHECK(fresh->stats().open_events == stats.open_events);
         engine = std::move(fresh);
         const Step got = step(*engine, in.records[i]);

@@ -7,7 +7,14 @@ using namespace tributary::model;
 
 TEST_CASE("every kind of output comes back equal") {
     const Origin origin{"m1/temp", "temperature", "C", {{"site", "ulm"}, {"line", "1"}}};
-    Window window{origin, "10s", -5, 10, 3, 1.5, 0.1, 0.9, 0.5, 0.25, 0.1, 0.9, 2, TimeMark::arrival};
+    Window window;
+    window.origin = origin, window.window = "10s", window.start_ns = -5, window.end_ns = 10;
+    window.count = 3, window.sum = 1.5, window.min = 0.1, window.max = 0.9, window.mean = 0.5, window.stddev = 0.25;
+    window.first = 0.1, window.last = 0.9, window.revision = 2, window.mark = TimeMark::arrival, window.numbers = 3;
+    Window more = window;
+    more.numbers = 0;
+    more.figures = {{"p99", ValueKind::number, 1.5, ""}, {"mode", ValueKind::text, 0, "run"}};
+    more.states = {{"run", 17}, {"stop", 4}};
     Event event{origin,       "0123456789abcdef", "limit",         "high", EventState::closed, 17, 99, 0.75, 81.5,
                 std::nullopt, Severity::critical, TimeMark::device};
     Event open = event;
@@ -17,7 +24,7 @@ TEST_CASE("every kind of output comes back equal") {
     DeadLetter dead{"temperature", "t", "json", "unexpected end", 3, 9, std::string("\0\xff", 2), 70000, "ab"};
     RefusedRecord refused{Log::windows, 5, 1, "tributary.windows", "k", "MSG_SIZE_TOO_LARGE", "too large", 1, 2};
     OutputBlockWriter writer;
-    std::vector<Output> all{window, event, open, late, dead, refused};
+    std::vector<Output> all{window, more, event, open, late, dead, refused};
     for (const auto& output : all) writer.add(output);
     CHECK(writer.count() == all.size());
     const auto block = writer.take();

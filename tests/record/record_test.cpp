@@ -37,11 +37,22 @@ model::Window window() {
     w.window = "10s";
     w.start_ns = 1'700'000'000'000 * kNsPerMs, w.end_ns = 1'700'000'010'000 * kNsPerMs;
     w.count = 3, w.sum = 63.75, w.min = 21, w.max = 21.5, w.mean = 21.25, w.stddev = 0.2041241452319315;
-    w.first = 21, w.last = 21.25, w.revision = 1;
+    w.first = 21, w.last = 21.25, w.revision = 1, w.numbers = 3;
     return w;
 }
 
 }  // namespace
+
+TEST_CASE("a window of texts has no figures of numbers; those that were asked for follow in their order") {
+    model::Window w = window();
+    w.numbers = 0;
+    w.figures = {{"mode", model::ValueKind::text, 0, "run"}, {"mode_count", model::ValueKind::number, 2, {}}};
+    w.states = {{"run", 8'000'000'000}, {"stop \"x\"", 2'000'000'000}};
+    CHECK(made(w, 7).value ==
+          R"({"series":"m1/temp","window":"10s","start":1700000000000,"end":1700000010000,"count":3,"mode":"run",)"
+          R"("mode_count":2,"states":{"run":8000,"stop \"x\"":2000},"revision":1,)" +
+              std::string(kTail) + "windows/7" + kLabels);
+}
 
 TEST_CASE("window") {
     const auto r = made(window(), 7);

@@ -26,6 +26,20 @@ struct Random {
     }
 };
 
+config::StreamSettings stream_of(std::vector<config::WindowSettings> windows) {
+    config::StreamSettings stream;
+    stream.windows = std::move(windows);
+    return stream;
+}
+
+model::Reading reading(int64_t event, double value, model::TimeMark mark = model::TimeMark::device) {
+    model::Reading reading;
+    reading.event_ns = event;
+    reading.value.number = value;
+    reading.mark = mark;
+    return reading;
+}
+
 config::WindowSettings setting(int64_t size, int64_t lateness, int64_t idle) {
     config::WindowSettings window;
     window.size_ns = size, window.lateness_ns = lateness, window.idle_ns = idle;
@@ -121,9 +135,9 @@ void check_same(const Closed& got, const Naive::Row& want) {
     const auto& [series, w, start, inputs] = want;
     CHECK(got.series == series);
     CHECK(got.window == w);
-    CHECK(got.aggregate.start_ns == start);
-    model::Window window;
-    got.aggregate.fill(window);
+    CHECK(got.record.start_ns == start);
+    CHECK(got.record.revision == 0);
+    const model::Window& window = got.record;
     double sum = 0, min = inputs[0].value, max = min;
     const Input *first = &inputs[0], *last = first;
     for (const Input& in : inputs) {
@@ -154,7 +168,7 @@ TEST_CASE("random traces close the same windows in the same order as a plain rec
         std::vector<config::WindowSettings> settings;
         for (int64_t n = random.below(3) + 1; n > 0; n--)
             settings.push_back(setting(1 + random.below(25), random.below(2) * random.below(70), 5 + random.below(80)));
-        WindowStage stage(settings);
+        WindowStage stage(stream_of(settings));
         Naive naive(settings);
         std::vector<Closed> closed;
         std::vector<Late> late;
@@ -162,18 +176,18 @@ TEST_CASE("random traces close the same windows in the same order as a plain rec
         for (const Input& in : random_trace(random, 200)) {
             stage.close_idle(in.arrival, closed);
             late.clear();
-            stage.add(in.series, in.event, in.value, model::TimeMark::device, in.arrival, closed, late);
+            stage.add(in.series, reading(in.event, in.value, model::TimeMark::device), in.arrival, closed, late);
             for (const Late& missed : late) lates.emplace_back(in.series, missed.window, missed.end_ns);
             naive.add(in);
             if (random.below(10) == 0) {  // through a checkpoint
                 std::string saved;
                 stage.save(saved);
-                WindowStage loaded(settings);
+                WindowStage loaded(stream_of(settings));
                 base::ByteReader reader(saved);
                 REQUIRE(loaded.load(reader));
                 CHECK(reader.at_end());
                 CHECK(loaded.next_deadline_ns() == stage.next_deadline_ns());
-                CHECK(loaded.open() == stage.open());
+                CHECK(loaded.stats().open == stage.stats().open);
                 stage = std::move(loaded);
             }
         }
@@ -182,42 +196,42 @@ TEST_CASE("random traces close the same windows in the same order as a plain rec
         REQUIRE(closed.size() == naive.closed.size());
         for (size_t i = 0; i < closed.size(); i++) check_same(closed[i], naive.closed[i]);
         CHECK(lates == naive.lates);
-        CHECK(stage.open() == 0);
+        CHECK(stage.stats().open == 0);
     }
 }
 
 TEST_CASE("deadlines tell exactly when an idle series closes") {
-    WindowStage stage({setting(10, 0, 100)});
+    WindowStage stage(stream_of({setting(10, 0, 100)}));
     std::vector<Closed> closed;
     std::vector<Late> late;
     CHECK(stage.next_deadline_ns() == base::kNever);
-    stage.add(0, 5, 1, model::TimeMark::device, 1000, closed, late);
-    stage.add(1, 5, 1, model::TimeMark::arrival, 1010, closed, late);
+    stage.add(0, reading(5, 1, model::TimeMark::device), 1000, closed, late);
+    stage.add(1, reading(5, 1, model::TimeMark::arrival), 1010, closed, late);
     CHECK(stage.next_deadline_ns() == 1100);
-    stage.add(0, 6, 1, model::TimeMark::device, 1050, closed, late);
+    stage.add(0, reading(6, 1, model::TimeMark::device), 1050, closed, late);
     CHECK(stage.next_deadline_ns() == 1110);
     stage.close_idle(1109, closed);
     CHECK(closed.empty());
     stage.close_idle(1110, closed);
     REQUIRE(closed.size() == 1);
     CHECK(closed[0].series == 1);
-    CHECK(closed[0].aggregate.mark == model::TimeMark::arrival);
+    CHECK(closed[0].record.mark == model::TimeMark::arrival);
     CHECK(stage.next_deadline_ns() == 1150);
-    CHECK(stage.add(1, 9, 1, model::TimeMark::device, 1120, closed, late) == 0);
+    CHECK(stage.add(1, reading(9, 1, model::TimeMark::device), 1120, closed, late) == 0);
     REQUIRE(late.size() == 1);
     CHECK(late[0].end_ns == 10);
-    CHECK(stage.add(1, 10, 1, model::TimeMark::device, 1120, closed, late) == 1);
+    CHECK(stage.add(1, reading(10, 1, model::TimeMark::device), 1120, closed, late) == 1);
 }
 
 TEST_CASE("the stage is complete up to the start of its earliest open window") {
-    WindowStage stage({setting(10, 0, 100)});
+    WindowStage stage(stream_of({setting(10, 0, 100)}));
     std::vector<Closed> closed;
     std::vector<Late> late;
     CHECK(stage.complete_until_ns() == base::kNever);
-    stage.add(0, 25, 1, model::TimeMark::device, 1, closed, late);
-    stage.add(1, 47, 1, model::TimeMark::device, 2, closed, late);
+    stage.add(0, reading(25, 1, model::TimeMark::device), 1, closed, late);
+    stage.add(1, reading(47, 1, model::TimeMark::device), 2, closed, late);
     CHECK(stage.complete_until_ns() == 20);
-    stage.add(0, 61, 1, model::TimeMark::device, 3, closed, late);
+    stage.add(0, reading(61, 1, model::TimeMark::device), 3, closed, late);
     CHECK(stage.complete_until_ns() == 40);
     stage.flush(closed);
     CHECK(stage.complete_until_ns() == base::kNever);
@@ -225,15 +239,14 @@ TEST_CASE("the stage is complete up to the start of its earliest open window") {
 
 TEST_CASE("extremes of time and value") {
     constexpr int64_t kMost = INT64_MAX / 2;
-    WindowStage stage({setting(INT64_MAX, INT64_MAX, INT64_MAX), setting(1, 0, 1), setting(0, -1, 0)});
+    WindowStage stage(stream_of({setting(INT64_MAX, INT64_MAX, INT64_MAX), setting(1, 0, 1), setting(0, -1, 0)}));
     std::vector<Closed> closed;
     std::vector<Late> late;
     for (const int64_t event : {-kMost, kMost, int64_t{0}, kMost})
-        stage.add(3, event, 1.7e308, model::TimeMark::device, kMost, closed, late);
+        stage.add(3, reading(event, 1.7e308, model::TimeMark::device), kMost, closed, late);
     stage.flush(closed);
     for (const Closed& one : closed) {
-        model::Window window;
-        one.aggregate.fill(window);
+        const model::Window& window = one.record;
         for (const double x : {window.sum, window.mean, window.stddev}) CHECK(std::isfinite(x));
     }
     Aggregate tiny;
@@ -245,16 +258,16 @@ TEST_CASE("extremes of time and value") {
 
 TEST_CASE("load refuses what is not a saved stage") {
     const std::vector settings{setting(10, 25, 100), setting(60, 0, 60)};
-    WindowStage stage(settings);
+    WindowStage stage(stream_of(settings));
     std::vector<Closed> closed;
     std::vector<Late> late;
     Random random{5};
     for (const Input& in : random_trace(random, 40))
-        stage.add(in.series, in.event, in.value, model::TimeMark::device, in.arrival, closed, late);
+        stage.add(in.series, reading(in.event, in.value, model::TimeMark::device), in.arrival, closed, late);
     std::string saved;
     stage.save(saved);
     for (size_t cut = 0; cut < saved.size(); cut++) {
-        WindowStage loaded(settings);
+        WindowStage loaded(stream_of(settings));
         base::ByteReader reader(std::string_view(saved).substr(0, cut));
         CHECK_FALSE(loaded.load(reader));
     }
@@ -262,10 +275,10 @@ TEST_CASE("load refuses what is not a saved stage") {
         std::string bytes = saved;
         bytes[static_cast<size_t>(random.below(static_cast<int64_t>(bytes.size())))] =
             static_cast<char>(random.below(256));
-        WindowStage loaded(settings);
+        WindowStage loaded(stream_of(settings));
         base::ByteReader reader(bytes);
         if (!loaded.load(reader)) continue;
-        loaded.add(2, 100, 1, model::TimeMark::device, 2000, closed, late);
+        loaded.add(2, reading(100, 1, model::TimeMark::device), 2000, closed, late);
         loaded.close_idle(5000, closed);
         loaded.flush(closed);
         closed.clear();
@@ -274,7 +287,7 @@ TEST_CASE("load refuses what is not a saved stage") {
 
 TEST_CASE("time and memory per reading" * doctest::skip()) {
     constexpr uint32_t kSeries = 10'000, kRounds = 200;
-    WindowStage stage({setting(10 * base::kNsPerSecond, 2 * base::kNsPerSecond, 60 * base::kNsPerSecond)});
+    WindowStage stage(stream_of({setting(10 * base::kNsPerSecond, 2 * base::kNsPerSecond, 60 * base::kNsPerSecond)}));
     std::vector<Closed> closed;
     std::vector<Late> late;
     const auto start = std::chrono::steady_clock::now();
@@ -282,7 +295,7 @@ TEST_CASE("time and memory per reading" * doctest::skip()) {
         for (uint32_t series = 0; series < kSeries; series++) {
             const int64_t now = round * base::kNsPerSecond;
             if (now >= stage.bound_ns()) stage.close_idle(now, closed);
-            stage.add(series, now, 1.5, model::TimeMark::device, now, closed, late);
+            stage.add(series, reading(now, 1.5, model::TimeMark::device), now, closed, late);
             closed.clear();
         }
     const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
