@@ -37,8 +37,12 @@ std::vector<Item> items_of(const std::string& what) {
         for (const auto& format : codec::registry())
             items.push_back({std::string(format.name), std::string(format.summary), ""});
     } else if (what == "windows") {
-        items.push_back(
-            {"tumbling", "one after the other without gap or overlap, beginning at multiples of the size", ""});
+        items = {
+            {"tumbling", "one after the other without gap or overlap, beginning at multiples of `size`", ""},
+            {"hopping", "of `size`, one every `slide`: each reading is in several", ""},
+            {"session", "as long as readings come; ends when none came for `gap`", ""},
+            {"count", "every `count` readings of a series, in the order in which they came", ""},
+        };
     } else {
         for (const auto& table : config::all_tables())
             for (const auto& row : table.rows)

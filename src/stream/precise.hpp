@@ -34,6 +34,10 @@ struct PreciseSum {
         const double a_high = upper(a), a_low = a - a_high, b_high = upper(b), b_low = b - b_high;
         add(((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low);
     }
+    void add_product(const PreciseSum& a, const PreciseSum& b) {
+        add_product(a.high, b.high);
+        if (std::isfinite(high)) add(a.high * b.low + a.low * b.high);
+    }
     double value() const { return high + low; }
 
   private:

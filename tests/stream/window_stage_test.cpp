@@ -10,11 +10,15 @@
 #include <map>
 #include <tuple>
 
+#include "stream/helper.hpp"
+
 using namespace tributary;
 using stream::Aggregate;
 using stream::Closed;
 using stream::Late;
 using stream::WindowStage;
+using stream_test::reading;
+using stream_test::stream_of;
 
 namespace {
 
@@ -25,20 +29,6 @@ struct Random {
         return static_cast<int64_t>((state >> 33) % static_cast<uint64_t>(n));
     }
 };
-
-config::StreamSettings stream_of(std::vector<config::WindowSettings> windows) {
-    config::StreamSettings stream;
-    stream.windows = std::move(windows);
-    return stream;
-}
-
-model::Reading reading(int64_t event, double value, model::TimeMark mark = model::TimeMark::device) {
-    model::Reading reading;
-    reading.event_ns = event;
-    reading.value.number = value;
-    reading.mark = mark;
-    return reading;
-}
 
 config::WindowSettings setting(int64_t size, int64_t lateness, int64_t idle) {
     config::WindowSettings window;
