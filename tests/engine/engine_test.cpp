@@ -55,6 +55,30 @@ forward = ["all", "events"]
 [[stream.detect]]
 type = "threshold"
 low = 5
+[[stream]]
+name = "shapes"
+topics = ["m/+/+"]
+series = "{2}"
+time = "/ts"
+forward = "windows"
+max_series = 2
+forget = "20s"
+max_windows = 100
+[[stream.window]]
+type = "hopping"
+size = "4s"
+slide = "2s"
+lateness = "1s"
+revise = "5s"
+[[stream.window]]
+type = "session"
+gap = "2s"
+lateness = "2s"
+aggregates = ["time_weighted_mean", "increase", "p50"]
+[[stream.window]]
+type = "count"
+count = 7
+aggregates = ["states", "mode"]
 )";
 
 // Machines out of order, bad payloads, text, a mute, a reload, clocks and ticks.
@@ -253,8 +277,8 @@ TEST_CASE("poison: named before it comes, it goes to the dead log undecoded") {
     Collector sink;
     model::Ledger ledger;
     for (const auto& record : in.records) engine->process(record, sink, ledger);
-    REQUIRE(sink.outputs.size() == 3);  // dead in both streams; the second message opens "low" in one
-    for (size_t i = 0; i < 2; i++) CHECK(std::get<model::DeadLetter>(sink.outputs[i]).reason == "poison");
+    REQUIRE(sink.outputs.size() == 4);  // dead in three streams; the second message opens "low" in one
+    for (size_t i = 0; i < 3; i++) CHECK(std::get<model::DeadLetter>(sink.outputs[i]).reason == "poison");
     CHECK(ledger.streams.at("machines").pending() == 0);
     CHECK(ledger.streams.at("all").pending() == 1);
 }
