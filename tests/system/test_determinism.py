@@ -24,7 +24,13 @@ format = "json"
 time = "/ts"
 unit = "mm/s"
 scale = 0.1
-window = [ { size = "10s", lateness = "2s", idle = "%(idle)s" }, { size = "1min", idle = "%(idle)s" } ]
+window = [
+  { size = "10s", lateness = "2s", idle = "%(idle)s" },
+  { size = "1min", idle = "%(idle)s", zone = "Europe/Berlin", offset = "30s" },
+  { type = "hopping", size = "20s", slide = "5s", lateness = "1s", idle = "%(idle)s", aggregates = ["p50", "p99"] },
+  { type = "session", gap = "900ms", lateness = "2s", idle = "%(idle)s", aggregates = ["time_weighted_mean", "mode"] },
+  { type = "count", count = 50, idle = "%(idle)s", aggregates = ["increase", "rate", "states"] },
+]
 
 [[stream.detect]]
 type = "ewma"
