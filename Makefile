@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# The front door for people; CMake does the work (see CMakePresets.json). Variables: DURATION, KAFKA, ROUNDS, ONLY, PYTEST_ARGS.
+# The front door for people; CMake does the work (see CMakePresets.json). Variables: DURATION, KAFKA, ROUNDS, ONLY, UPDATE, PYTEST_ARGS.
 DURATION ?= 60
 KAFKA ?= mock
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-nightly demo bench lint clean
+.PHONY: help setup build test test-nightly test-flink demo bench lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,11 @@ test: ## what CI runs: builds, unit tests, sanitizers, system tests with a real 
 
 test-nightly: ## the long and the root-only tests, and the thread sanitizer
 	@scripts/test.sh nightly
+
+test-flink: ## our windows against a real Apache Flink (UPDATE=1 stores its results for `make test`)
+	@scripts/setup.sh build flink
+	@scripts/build.sh release tributary
+	@scripts/flink.sh $(if $(UPDATE),--update)
 
 demo: ## simulated factory -> mosquitto -> gateway -> Kafka, live (DURATION=seconds, KAFKA=real)
 	@scripts/setup.sh build demo $(if $(filter real,$(KAFKA)),test)

@@ -13,6 +13,7 @@ test=(mosquitto mosquitto-clients openssl python3-pytest python3-confluent-kafka
 demo=(mosquitto mosquitto-clients kcat python3)
 lint=(clang-format clang-tidy)
 bench=(libmosquitto-dev)
+flink=(python3-pytest default-jdk-headless maven)
 
 wanted=()
 for group in "${@:-build test demo}"; do
