@@ -100,7 +100,7 @@ public class FlinkWindows {
         public void onPeriodicEmit(WatermarkOutput output) {}
     }
 
-    /** What stands in one window. Count windows have no times of their own: first and last event time take their place. */
+    /** What stands in one window. A count window has no times of its own: it goes from its first event time to 1 ms after its last. */
     static class Summary<W extends Window> extends ProcessWindowFunction<Tuple3<String, Long, Double>, Row, String, W> {
         @Override
         public void process(String series, Context context, Iterable<Tuple3<String, Long, Double>> readings,
@@ -121,7 +121,7 @@ public class FlinkWindows {
             }
             boolean timed = context.window() instanceof TimeWindow;
             long start = timed ? ((TimeWindow) context.window()).getStart() : first;
-            long end = timed ? ((TimeWindow) context.window()).getEnd() : last;
+            long end = timed ? ((TimeWindow) context.window()).getEnd() : last + 1;
             out.collect(Row.of(series, start, end, count, sum, min, max, sum / count));
         }
     }

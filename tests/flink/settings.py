@@ -61,7 +61,6 @@ SETTINGS = {
     "hopping_revise": Setting("hopping", size=10_000, slide=5000, lateness=2000, revise=10_000, apis=("datastream",)),
     "session": Setting("session", gap=5000, lateness=2000),
     "session_strict": Setting("session", gap=1000),
-    "session_revise": Setting("session", gap=1000, lateness=2000, revise=10_000, apis=("datastream",)),
     "count": Setting("count", count=7, apis=("datastream",)),
     "days": Setting("tumbling", size=DAY, lateness=HOUR // 2, zone="Europe/Berlin", apis=("sql", "batch")),
     "shifts": Setting("tumbling", size=DAY, offset=6 * HOUR, lateness=HOUR // 2, zone="Europe/Berlin", apis=("batch",)),

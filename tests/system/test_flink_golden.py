@@ -25,11 +25,16 @@ def merged(one, other):
     return count, total, min(one[2], other[2]), max(one[3], other[3]), total / count
 
 
-def replay(setting, messages, folder):
-    """(series, ts, value) through the gateway -> {series: Result}, of every window the last revision."""
+def replay(setting, messages, folder, arrival=None):
+    """(series, ts, value) through the gateway -> {series: Result}, of every window the last revision.
+
+    arrival: of all messages; else the newest stamp so far.
+    """
+    extra = {} if arrival is None else {"arrival": arrival}
     (folder / "gateway.toml").write_text(setting.toml())
     (folder / "messages.jsonl").write_text("".join(
-        json.dumps({"topic": f"trace/{series}", "payload": {"ts": ts, "value": value}}) + "\n" for series, ts, value in messages))
+        json.dumps({"topic": f"trace/{series}", "payload": {"ts": ts, "value": value}, **extra}) + "\n"
+        for series, ts, value in messages))
     # Flink never emits a count window that is not full, not even at the end of input.
     flush = ["--no-flush"] if setting.kind == "count" else []
     done = tributary("replay", "--config", folder / "gateway.toml", *flush, folder / "messages.jsonl")
@@ -73,7 +78,8 @@ def test_windows_equal_those_of_flink(name, tmp_path):
     traces = setting.traces()
     assert set(stored) == set(traces)
     for trace, readings in traces.items():
-        result = replay(setting, [(trace, *reading) for reading in readings], tmp_path)[trace]
+        messages = [(trace, *reading) for reading in readings]
+        result = replay(setting, messages, tmp_path, arrival=max(ts for ts, _ in readings))[trace]
         if setting.zone:
             result = in_local_time(result, setting.zone)
         assert_equal(result, stored[trace])
