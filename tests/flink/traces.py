@@ -50,12 +50,13 @@ def gaps(source):
 
 
 def boundaries(source):
-    """Stamps at the ends of windows, and where a window closes or a reading begins to be late: to the millisecond."""
+    """Watermarks and stamps at the ends of windows, and where a reading begins to be late: to the millisecond."""
     times, base = [], START
-    for _ in range(LENGTH):
-        base += source.choice((0, 0, 0, 1000, 2000, 5000, 10000))
-        back = source.choice((0, 0, 2000, 5000, 7000, 10000, 12000, 20000))
-        times.append(base - back + source.choice((-1, 0, 0, 1)))
+    for _ in range(LENGTH // 2):
+        base += source.choice((1000, 1000, 2000, 3000, 5000, 10000))
+        times.append(base + source.choice((-1, 0, 1)))
+        for _ in range(source.randrange(0, 4)):
+            times.append(base - source.choice((2000, 5000, 7000, 10000, 12000, 20000)) + source.choice((-1, 0, 0)))
     return [(ts, _value(source)) for ts in times]
 
 
