@@ -57,9 +57,10 @@ void ReorderBuffer::pass_on(Slot& slot, std::vector<Held>& out) {
     held_--;
 }
 
-void ReorderBuffer::release(model::SeriesId series, std::vector<Held>& out) {
+void ReorderBuffer::release(model::SeriesId series, std::vector<Held>& out, int64_t until_ns) {
     if (series >= slots_.size()) return;
-    while (slots_[series].head != kNil) pass_on(slots_[series], out);
+    Slot& slot = slots_[series];
+    while (slot.head != kNil && nodes_[slot.head].reading.event_ns <= until_ns) pass_on(slot, out);
 }
 
 void ReorderBuffer::forget(model::SeriesId series) {

@@ -32,9 +32,10 @@ class ReorderBuffer {
     // What may go on now is appended to `out` in order of (event time, arrival). False: the reading is older than one
     // that went on already; it is not taken.
     bool add(model::SeriesId series, const Held& reading, std::vector<Held>& out);
-    void release(model::SeriesId series, std::vector<Held>& out);  // all that waits of the series
-    void forget(model::SeriesId series);                           // nothing must wait; its number gets a new life
-    void restart();                                                // forgets all: a new time epoch
+    // What waits of the series up to a time, that included.
+    void release(model::SeriesId series, std::vector<Held>& out, int64_t until_ns = INT64_MAX);
+    void forget(model::SeriesId series);  // nothing must wait; its number gets a new life
+    void restart();                       // forgets all: a new time epoch
 
     size_t series() const { return slots_.size(); }
     size_t held() const { return held_; }

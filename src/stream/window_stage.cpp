@@ -200,6 +200,9 @@ void WindowStage::put_in_order(size_t slot, model::SeriesId series, const Held& 
     Rule& rule = rule_of(slot);
     released_.clear();
     if (!rule.reorder.add(series, reading, released_)) counts_.out_of_order++;
+    // Idleness may have closed more than the watermark did: what revises a window that is out does not wait, or the
+    // revision would go out without it.
+    rule.reorder.release(series, released_, slots_[slot].closed_until_ns);
     fold(slot, series);
 }
 
