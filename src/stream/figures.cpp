@@ -89,6 +89,22 @@ void vote(Modes& modes, double value, ValueKind kind, uint32_t votes, uint32_t e
     *least = {value, least->count + votes, least->count + error, static_cast<uint32_t>(kind), 1};
 }
 
+bool names(const Modes& modes, const ModeEntry& one) {
+    return std::any_of(modes.entries.begin(), modes.entries.end(), [&](const ModeEntry& entry) {
+        return entry.used != 0 && entry.value == one.value && entry.kind == one.kind;
+    });
+}
+
+void merge_votes(Modes& into, const Modes& later) {
+    // What a full table does not name may have been there as often as its rarest.
+    uint32_t unnamed = UINT32_MAX;
+    for (const ModeEntry& entry : later.entries) unnamed = std::min(unnamed, entry.used != 0 ? entry.count : 0);
+    for (ModeEntry& entry : into.entries)
+        if (entry.used != 0 && !names(later, entry)) entry.count += unnamed, entry.error += unnamed;
+    for (const ModeEntry& entry : later.entries)
+        if (entry.used != 0) vote(into, entry.value, static_cast<ValueKind>(entry.kind), entry.count, entry.error);
+}
+
 // value held for ns; texts have no mean.
 void hold(PreciseSum& integral, double value, ValueKind kind, int64_t ns) {
     if (kind == ValueKind::text || ns <= 0) return;
@@ -195,11 +211,7 @@ void Figures::merge(std::byte* into, const std::byte* later) const {
                 spend(in<States>(into + states_at_), entry.value, static_cast<ValueKind>(entry.kind), entry.ns);
         in<States>(into + states_at_).other_ns += b.other_ns;
     }
-    if (mode_)
-        for (const ModeEntry& entry : in<Modes>(later + mode_at_).entries)
-            if (entry.used != 0)
-                vote(in<Modes>(into + mode_at_), entry.value, static_cast<ValueKind>(entry.kind), entry.count,
-                     entry.error);
+    if (mode_) merge_votes(in<Modes>(into + mode_at_), in<Modes>(later + mode_at_));
     if (!quantiles_.empty()) sketch_.merge(into + sketch_at_, later + sketch_at_);
 }
 

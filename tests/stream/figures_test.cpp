@@ -49,6 +49,19 @@ TEST_CASE("readings out of order count as if they had come in order, within the 
     CHECK(plain.stage.stats().out_of_order == 1);
 }
 
+TEST_CASE("what revises a window that idleness closed does not wait for its order") {
+    auto window = tumbling(100, 50, 1000);
+    window.revise_ns = 500, window.aggregates = {"increase"};
+    Run run(stream_of({window}));
+    run.add(reading(10, 1));
+    run.stage.close_idle(1000, run.closed);
+    run.take();
+    run.add(reading(40, 6), 1000);  // at most 50 behind the newest
+    run.flush();
+    CHECK(run.text() == "0..100 x1 r0; 0..100 x2 r1");
+    CHECK(run.figure("increase") == 5);
+}
+
 TEST_CASE("a counter's increase goes over resets and edges, and parts add up") {
     auto run = with({"increase", "rate"}, 0, base::kNsPerSecond * 10);
     double total = 0;
@@ -103,6 +116,21 @@ TEST_CASE("states and modes are bounded and say what found no place") {
     CHECK(run.records.back().states.size() == 17);
     CHECK(run.in_state("(other)") == 84 * 100);
     CHECK(run.figure("mode_error") > 0);
+}
+
+TEST_CASE("sessions that become one: the mode's error covers what the fuller of them dropped") {
+    auto window = tumbling(0, 1'000'000);
+    window.type = "session", window.gap_ns = 1000, window.aggregates = {"mode"};
+    Run run(stream_of({window}));
+    for (int64_t i = 0; i < 100; i++) run.add(reading(i, 7));
+    run.add(reading(2000, 7));
+    for (int64_t i = 0; i < 40; i++) run.add(reading(2001 + i, static_cast<double>(100 + i % 20)));
+    run.add(reading(1050, 7));  // touches both
+    run.flush();
+    REQUIRE(run.records.size() == 1);
+    CHECK(run.figure("mode") == 7);
+    CHECK(run.figure("mode_count") >= 102);
+    CHECK(run.figure("mode_count") - run.figure("mode_error") <= 102);
 }
 
 TEST_CASE("a text too many is (other)") {

@@ -55,7 +55,7 @@ config::WindowSettings random_setting(Random& random) {
     return window;
 }
 
-// A gauge of all magnitudes, a counter, a switch, a machine's state, a small number.
+// A gauge of all magnitudes, a counter, a switch, a machine's state, small numbers of which few are frequent.
 struct Source {
     Random& random;
     int64_t now = 1'700'000'000'000 * kMs;
@@ -81,7 +81,7 @@ struct Source {
             reading.kind = ValueKind::text;
             reading.text = std::array{"run", "idle", "setup", "fault", ""}[static_cast<size_t>(random.below(5))];
         } else {
-            reading.number = static_cast<double>(random.below(8));
+            reading.number = static_cast<double>(random.below(random.below(3) == 0 ? 60 : 4));
         }
         return reading;
     }
