@@ -50,7 +50,7 @@ class Setting:
 
 
 # What SQL cannot say goes to the DataStream API alone: allowed lateness, count windows. An offset, too: streaming SQL loses
-# records of windows with an offset (FLINK-36664, open), so days with an offset are computed by SQL in batch mode.
+# records of windows with an offset (FLINK-36664), so days with an offset are computed by SQL in batch mode.
 SETTINGS = {
     "tumbling": Setting("tumbling", size=10_000, lateness=2000),
     "tumbling_strict": Setting("tumbling", size=60_000),
