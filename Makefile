@@ -4,10 +4,10 @@ DURATION ?= 60
 KAFKA ?= mock
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-nightly test-flink demo bench lint clean
+.PHONY: help setup build test test-nightly test-flink demo bench bench-downsampling lint clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install missing Debian packages (root or sudo)
 	@scripts/setup.sh
@@ -38,6 +38,11 @@ bench: ## cost per message against the floor, in one run (ROUNDS=3, ONLY=name)
 	@build/release/bin/window_bench
 	@scripts/kafka.sh install
 	@/usr/bin/python3 tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
+
+bench-downsampling: ## reduction and error of the downsamplers on public series, into docs/downsampling.md
+	@scripts/setup.sh build
+	@scripts/build.sh release downsample_tool
+	@/usr/bin/python3 tests/bench/downsampling.py --write
 
 lint: ## clang-format (check only) and clang-tidy
 	@scripts/setup.sh build lint

@@ -7,6 +7,7 @@
 #include "codec/codec.hpp"
 #include "config/keys.hpp"
 #include "detect/detector.hpp"
+#include "downsample/downsampler.hpp"
 #include "record/json.hpp"
 
 namespace tributary::cli {
@@ -33,6 +34,10 @@ std::vector<Item> items_of(const std::string& what) {
         for (const auto& type : detect::registry())
             items.push_back({std::string(type.name), std::string(type.summary), detail_of(type.options)});
         items.push_back({"(every one)", "options of all detectors", detail_of(detect::common_options())});
+    } else if (what == "downsamplers") {
+        for (const auto& type : downsample::registry())
+            items.push_back({std::string(type.name), std::string(type.summary), detail_of(type.options)});
+        items.push_back({"(every one)", "options of all downsamplers", detail_of(downsample::common_options())});
     } else if (what == "formats") {
         for (const auto& format : codec::registry())
             items.push_back({std::string(format.name), std::string(format.summary), ""});
@@ -58,6 +63,7 @@ std::vector<Item> items_of(const std::string& what) {
 std::string markdown_of(const std::string& what) {
     if (what == "options") return config::markdown_reference();
     if (what == "detectors") return detect::markdown_table();
+    if (what == "downsamplers") return downsample::markdown_table();
     std::string out = "| name | what it is |\n|---|---|\n";
     for (const auto& item : items_of(what)) out += base::format("| `{}` | {} |\n", item.name, item.summary);
     return out;
@@ -79,15 +85,16 @@ std::string json_of(const std::string& what) {
 }  // namespace
 
 void add_list(CLI::App& app, int&) {
-    auto* command = app.add_subcommand("list", "List detectors, formats, windows or all configuration options");
+    auto* command =
+        app.add_subcommand("list", "List detectors, downsamplers, formats, windows or all configuration options");
     struct Options {
         std::string what;
         bool markdown = false, json = false;
     };
     auto options = std::make_shared<Options>();
-    command->add_option("what", options->what, "detectors, formats, windows or options")
+    command->add_option("what", options->what, "detectors, downsamplers, formats, windows or options")
         ->required()
-        ->check(CLI::IsMember({"detectors", "formats", "windows", "options"}));
+        ->check(CLI::IsMember({"detectors", "downsamplers", "formats", "windows", "options"}));
     auto* json = command->add_flag("--json", options->json, "Print JSON");
     command->add_flag("--markdown", options->markdown, "Print a table for the documentation")->excludes(json);
     command->callback([options] {

@@ -49,6 +49,11 @@ std::string option_text(const model::OptionValue& option) {
     if (const auto* yes = std::get_if<bool>(&option.value)) return *yes ? "true" : "false";
     if (const auto* whole = std::get_if<int64_t>(&option.value)) return base::format("{}", *whole);
     if (const auto* number = std::get_if<double>(&option.value)) return float_text(*number);
+    if (const auto* list = std::get_if<std::vector<double>>(&option.value)) {
+        std::string out = "[";
+        for (const double number : *list) out += (out.size() > 1 ? ", " : "") + float_text(number);
+        return out + "]";
+    }
     return quoted(std::get<std::string>(option.value));
 }
 
@@ -82,6 +87,7 @@ std::vector<std::string> forward_words(const StreamSettings& stream) {
     std::vector<std::string> words;
     if (stream.forwards(kForwardWindows)) words.emplace_back("windows");
     if (stream.forwards(kForwardEvents)) words.emplace_back("events");
+    if (stream.forwards(kForwardReduced)) words.emplace_back("reduced");
     if (stream.forwards(kForwardAll)) words.emplace_back("all");
     if (stream.forwards(kForwardRaw)) words.emplace_back("raw");
     if (words.empty()) words.emplace_back("none");
@@ -125,6 +131,11 @@ void write_stages(Writer& writer, const StreamSettings& stream) {
         writer.text("type", detector.type);
         writer.text("name", detector.name);
         for (const auto& [name, option] : detector.options) writer.raw(quoted(name), option_text(option));
+    }
+    if (stream.downsample) {
+        writer.header("[stream.downsample]");
+        writer.text("type", stream.downsample->type);
+        for (const auto& [name, option] : stream.downsample->options) writer.raw(quoted(name), option_text(option));
     }
 }
 

@@ -124,9 +124,9 @@ constexpr std::array kStream{
     Key<StreamSettings>{{"scale", number, "1.0", "value = payload * scale + offset"}, &StreamSettings::scale},
     Key<StreamSettings>{{"offset", number, "0.0", "See scale"}, &StreamSettings::offset},
     Key<StreamSettings>{{"forward", special, "",
-                         "What goes to Kafka: none, windows, events, all, raw; default: windows and events with a "
-                         "window, else all and events",
-                         0, 0, "none|windows|events|~reduced|all|raw", false, "text or list"},
+                         "What goes to Kafka: none, windows, events, reduced, all, raw; default: events, with windows "
+                         "or reduced where there are any, else with all",
+                         0, 0, "none|windows|events|reduced|all|raw", false, "text or list"},
                         {}},
     Key<StreamSettings>{{"window", table, "", "Windows in event time, see `[[stream.window]]`", 0, 0, "", false,
                          "table or list of tables"},
@@ -148,7 +148,7 @@ constexpr std::array kStream{
         {"max_reorder", integer, "100000",
          "Readings that wait for their order at once; with one more the oldest of the series goes on", 100, 1e8},
         &StreamSettings::max_reorder},
-    Key<StreamSettings>{{"downsample", planned, "", "Thinning of the readings"}, {}},
+    Key<StreamSettings>{{"downsample", table, "", "Thinning out of the readings, see `[stream.downsample]`"}, {}},
     Key<StreamSettings>{{"max_ahead", duration, "5min",
                          "A time stamp further ahead of arrival is replaced by the time of arrival", 0, 31 * kDay},
                         &StreamSettings::max_ahead_ns},
@@ -202,6 +202,9 @@ constexpr std::array kDetect{
     Key<DetectSettings>{{"name", text, "", "Name in the events, unique in the stream; default: the type"},
                         &DetectSettings::name}};
 
+constexpr std::array kDownsample{Key<DownsampleSettings>{
+    {"type", text, "", "Method: `tributary list downsamplers`", 0, 0, "", true}, &DownsampleSettings::type}};
+
 template <class T>
 Table table_of(std::string_view header, std::span<const Key<T>> keys) {
     Table table{header, {}};
@@ -219,6 +222,7 @@ std::span<const Key<StoreSettings>> store_keys() { return kStore; }
 std::span<const Key<StreamSettings>> stream_keys() { return kStream; }
 std::span<const Key<WindowSettings>> window_keys() { return kWindow; }
 std::span<const Key<DetectSettings>> detect_keys() { return kDetect; }
+std::span<const Key<DownsampleSettings>> downsample_keys() { return kDownsample; }
 
 std::vector<Table> all_tables() {
     return {table_of("[gateway]", gateway_keys()),
@@ -228,7 +232,8 @@ std::vector<Table> all_tables() {
             table_of("[store]", store_keys()),
             table_of("[[stream]]", stream_keys()),
             table_of("[[stream.window]]", window_keys()),
-            table_of("[[stream.detect]]", detect_keys())};
+            table_of("[[stream.detect]]", detect_keys()),
+            table_of("[stream.downsample]", downsample_keys())};
 }
 
 }  // namespace tributary::config

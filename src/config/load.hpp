@@ -45,6 +45,7 @@ std::vector<Diagnostic> check_options(const model::OptionMap& options, std::span
 // One option's value or its declared default. Only after check_options() found nothing.
 double number_option(const model::OptionMap& options, std::span<const model::OptionSpec> specs, std::string_view name);
 std::optional<double> optional_number(const model::OptionMap& options, std::string_view name);
+std::vector<double> numbers_option(const model::OptionMap& options, std::string_view name);  // empty: not given
 int64_t duration_option_ns(const model::OptionMap& options, std::span<const model::OptionSpec> specs,
                            std::string_view name);
 int64_t integer_option(const model::OptionMap& options, std::span<const model::OptionSpec> specs,

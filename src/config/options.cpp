@@ -27,12 +27,17 @@ std::string_view expected(OptionKind kind) {
             return "a text";
         case OptionKind::duration:
             return "a duration";
+        case OptionKind::number_or_text:
+            return "a number or a text";
+        case OptionKind::numbers:
+            return "a list of numbers";
     }
     return "?";
 }
 
 NodeKind found(const OptionValue& option) {
-    constexpr NodeKind kKinds[] = {NodeKind::boolean, NodeKind::integer, NodeKind::number, NodeKind::text};
+    constexpr NodeKind kKinds[] = {NodeKind::boolean, NodeKind::integer, NodeKind::number, NodeKind::text,
+                                   NodeKind::list};
     return kKinds[option.value.index()];
 }
 
@@ -47,8 +52,16 @@ bool fits(OptionKind kind, NodeKind have) {
         case OptionKind::text:
         case OptionKind::duration:
             return have == NodeKind::text;
+        case OptionKind::number_or_text:
+            return have == NodeKind::number || have == NodeKind::integer || have == NodeKind::text;
+        case OptionKind::numbers:
+            return have == NodeKind::list;
     }
     return false;
+}
+
+bool is_number(const OptionValue& option) {
+    return std::holds_alternative<int64_t>(option.value) || std::holds_alternative<double>(option.value);
 }
 
 double as_number(const OptionValue& option) {
@@ -76,7 +89,8 @@ void check_one(Reader& reader, const OptionSpec& spec, const OptionValue& option
             kType, option.position,
             base::format("\"{}\" must be {}, found {}", spec.name, expected(spec.kind), kind_name(have)),
             type_hint(have, expected(spec.kind), spec.name));
-    if (spec.kind == OptionKind::number || spec.kind == OptionKind::integer)
+    if (spec.kind == OptionKind::number || spec.kind == OptionKind::integer ||
+        (spec.kind == OptionKind::number_or_text && is_number(option)))
         return check_range(reader, spec, option, as_number(option));
     if (spec.kind == OptionKind::duration) {
         const auto ns = base::parse_duration_ns(std::get<std::string>(option.value));
@@ -123,7 +137,7 @@ std::vector<Diagnostic> check_options(const model::OptionMap& options, std::span
 
 std::optional<double> optional_number(const model::OptionMap& options, std::string_view name) {
     const auto option = options.find(name);
-    if (option == options.end()) return std::nullopt;
+    if (option == options.end() || !is_number(option->second)) return std::nullopt;
     return as_number(option->second);
 }
 
@@ -150,6 +164,11 @@ int64_t integer_option(const model::OptionMap& options, std::span<const OptionSp
     const auto option = options.find(name);
     if (option != options.end()) return std::get<int64_t>(option->second.value);
     return static_cast<int64_t>(base::parse_number(spec_of(specs, name).default_value).value_or(0));
+}
+
+std::vector<double> numbers_option(const model::OptionMap& options, std::string_view name) {
+    const auto option = options.find(name);
+    return option != options.end() ? std::get<std::vector<double>>(option->second.value) : std::vector<double>();
 }
 
 bool boolean_option(const model::OptionMap& options, std::span<const OptionSpec> specs, std::string_view name) {

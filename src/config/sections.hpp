@@ -14,6 +14,7 @@ void read_store(Reader& reader, const Node& table, StoreSettings& into);
 StreamSettings read_stream(Reader& reader, const Node& table);
 void read_windows(Reader& reader, const Entry& entry, StreamSettings& stream);
 void read_detectors(Reader& reader, const Entry& entry, StreamSettings& stream);
+void read_downsample(Reader& reader, const Entry& entry, StreamSettings& stream);
 
 bool plain_name(std::string_view name);                 // letters digits - _ .
 std::string stream_text(const StreamSettings& stream);  // canonical TOML of one stream

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -109,6 +110,12 @@ struct DetectSettings {
     model::SourcePosition position;
 };
 
+struct DownsampleSettings {
+    std::string type;
+    model::OptionMap options;  // without type; checked against downsample::registry()
+    model::SourcePosition position;
+};
+
 struct StreamSettings {
     std::string name;
     std::vector<std::string> topics;
@@ -123,6 +130,7 @@ struct StreamSettings {
     uint8_t forward = 0;  // Forward bits, default filled in
     std::vector<WindowSettings> windows;
     std::vector<DetectSettings> detectors;
+    std::optional<DownsampleSettings> downsample;
     int max_series = 50'000;                                 // with one more its readings are refused, see forget
     int64_t forget_ns = 7 * 24 * 3600 * base::kNsPerSecond;  // silent for so long, a series gives its place away
     int max_windows = 500'000;                               // kept at once

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stages of a stream: its windows and detectors.
+// The stages of a stream: its windows, detectors and downsampler.
 #include <algorithm>
 #include <array>
 #include <set>
@@ -94,8 +94,21 @@ void check_window(Reader& reader, const Node& table, WindowSettings& window) {
             reader.error(kValue, zone->value.position, found.error().message);
 }
 
-// Detectors declare their own options; here they are only carried along.
-void read_options(Reader& reader, const Node& table, model::OptionMap& into) {
+bool is_numbers(const Node& list) {
+    return !list.items.empty() && std::all_of(list.items.begin(), list.items.end(), [](const Node& item) {
+        return item.kind == NodeKind::integer || item.kind == NodeKind::number;
+    });
+}
+
+std::vector<double> numbers(const Node& list) {
+    std::vector<double> out;
+    for (const Node& item : list.items)
+        out.push_back(item.kind == NodeKind::integer ? static_cast<double>(item.integer) : item.number);
+    return out;
+}
+
+// Stages declare their own options; here they are only carried along.
+void read_options(Reader& reader, const Node& table, model::OptionMap& into, bool lists = false) {
     for (const auto& entry : table.entries) {
         if (entry.key == "type" || entry.key == "name") continue;
         const auto& value = entry.value;
@@ -106,6 +119,8 @@ void read_options(Reader& reader, const Node& table, model::OptionMap& into) {
             option.value = value.integer;
         else if (value.kind == NodeKind::number)
             option.value = value.number;
+        else if (lists && value.kind == NodeKind::list && is_numbers(value))
+            option.value = numbers(value);
         else if (reader.is(entry, NodeKind::text, "one value"))
             option.value = value.text;
         else
@@ -145,6 +160,16 @@ void read_detectors(Reader& reader, const Entry& entry, StreamSettings& stream) 
         read_options(reader, *table, detector.options);
         stream.detectors.push_back(std::move(detector));
     }
+}
+
+void read_downsample(Reader& reader, const Entry& entry, StreamSettings& stream) {
+    if (!reader.is(entry, NodeKind::table, "a table")) return;
+    DownsampleSettings downsample;
+    downsample.position = entry.value.position;
+    reader.read(entry.value, base::format("downsample of stream \"{}\"", stream.name), downsample_keys(), downsample,
+                true);
+    read_options(reader, entry.value, downsample.options, true);
+    stream.downsample = std::move(downsample);
 }
 
 }  // namespace tributary::config

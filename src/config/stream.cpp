@@ -145,17 +145,21 @@ void check_topics(Reader& reader, const Entry& entry) {
 void read_forward(Reader& reader, const Node& table, StreamSettings& stream) {
     const auto* entry = table.find("forward");
     if (entry == nullptr) {
-        stream.forward = stream.windows.empty() ? kForwardAll | kForwardEvents : kForwardWindows | kForwardEvents;
+        stream.forward = kForwardEvents;
+        if (!stream.windows.empty()) stream.forward |= kForwardWindows;
+        if (stream.downsample) stream.forward |= kForwardReduced;
+        if (stream.forward == kForwardEvents) stream.forward |= kForwardAll;
         return;
     }
     const auto words = reader.texts(*entry);
     if (!words) return;
     bool none = false;
     for (const auto& word : *words) {
-        if (!reader.chosen(*entry, word, "none|windows|events|~reduced|all|raw")) continue;
+        if (!reader.chosen(*entry, word, "none|windows|events|reduced|all|raw")) continue;
         if (word == "none") none = true;
         if (word == "windows") stream.forward |= kForwardWindows;
         if (word == "events") stream.forward |= kForwardEvents;
+        if (word == "reduced") stream.forward |= kForwardReduced;
         if (word == "all") stream.forward |= kForwardAll;
         if (word == "raw") stream.forward |= kForwardRaw;
     }
@@ -164,6 +168,14 @@ void read_forward(Reader& reader, const Node& table, StreamSettings& stream) {
     if (stream.forwards(kForwardWindows) && table.find("window") == nullptr)
         reader.error(kConflict, entry->value.position, "\"forward\" has windows, but the stream has no window",
                      "add window = { size = \"10s\" }");
+    if (!stream.forwards(kForwardReduced)) return;
+    if (table.find("downsample") == nullptr)
+        reader.error(kConflict, entry->value.position, "\"forward\" has reduced, but the stream has no downsample",
+                     "add downsample = { type = \"swinging-door\", deviation = 0.5 }");
+    if (stream.forwards(kForwardAll) || stream.forwards(kForwardRaw))
+        reader.error(kConflict, entry->value.position,
+                     "\"forward\" has reduced together with all or raw: readings would be in one topic twice",
+                     "use one of them");
 }
 
 void check_scalar(Reader& reader, const Node& table, const StreamSettings& stream) {
@@ -197,6 +209,7 @@ StreamSettings read_stream(Reader& reader, const Node& table) {
     if (const auto* labels = table.find("labels")) read_labels(reader, *labels, stream);
     if (const auto* window = table.find("window")) read_windows(reader, *window, stream);
     if (const auto* detect = table.find("detect")) read_detectors(reader, *detect, stream);
+    if (const auto* downsample = table.find("downsample")) read_downsample(reader, *downsample, stream);
     if (const auto* series = table.find("series"); series != nullptr && !stream.series.empty()) {
         const bool wild = std::any_of(stream.topics.begin(), stream.topics.end(),
                                       [](const std::string& t) { return t.find_first_of("+#") != std::string::npos; });

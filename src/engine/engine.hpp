@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine: a function of the intake log and nothing else. It decodes messages (codec), builds windows (stream),
-// finds anomalies (detect) and says which fate each message has. One thread; no I/O, no clock, no mutex. Its only time
-// is the arrival time in the records. The same records give the same outputs, bit for bit, on every machine.
+// finds anomalies (detect), thins readings out (downsample) and says which fate each message has. One thread; no I/O,
+// no clock, no mutex. Its only time is the arrival time in the records. The same records give the same outputs, bit for
+// bit, on every machine.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +37,8 @@ struct Stats {  // since construction; for status
     uint64_t messages = 0, readings = 0, windows = 0, events = 0, late = 0, dead = 0;
     uint64_t stamp_replaced = 0, suppressed_events = 0;
     uint64_t series_refused = 0, series_forgotten = 0;  // readings of one series too many; places given away
+    uint64_t reduced = 0;                               // readings kept by downsamplers
+    uint64_t cut_windows = 0;                           // windows of downsamplers reduced in parts for want of room
     size_t series = 0, open_events = 0;
     stream::WindowStats bounds;  // of windows and of what waits for its order
 };

@@ -36,6 +36,7 @@ StreamState::StreamState(const config::StreamSettings& settings) : settings_(&se
         stride_ += (stage.detector->state_bytes() + kAlign - 1) / kAlign * kAlign;
         stages_.push_back(std::move(stage));
     }
+    if (settings.downsample) thinning_ = std::make_unique<Thinning>(settings);
 }
 
 model::Origin StreamState::origin(model::SeriesId series) const {
@@ -45,18 +46,19 @@ model::Origin StreamState::origin(model::SeriesId series) const {
 Use StreamState::add(std::string_view name, const model::Reading& reading, const Context& context) {
     const bool number = reading.value.kind != model::ValueKind::text;
     const bool windowed = windows_.takes(reading.value.kind), detected = number && !stages_.empty();
-    if (!windowed && !detected) return Use::none;
+    if (!windowed && !detected && !thinning_) return Use::none;
     const auto series = admit(name, context);
     if (!series) return Use::refused;
+    const bool kept = thinning_ && thin(*series, reading, context);
     if (windowed) {
         late_.clear();
         const uint32_t taken = windows_.add(*series, reading, context.now_ns, closed_, late_);
         if (!closed_.empty()) emit_closed(context);
         if (!late_.empty()) emit_late(*series, reading, context);
-        if (taken == 0) return Use::late;
+        if (taken == 0) return kept ? Use::used : Use::late;
     }
     if (detected) detect(*series, reading, context);
-    return Use::used;
+    return kept || windowed || detected ? Use::used : Use::late;
 }
 
 // The number of a series; nothing for one too many.
@@ -94,6 +96,10 @@ void StreamState::forget_silent(const Context& context) {
 void StreamState::forget(model::SeriesId series, const Context& context) {
     windows_.forget(series, closed_);
     emit_closed(context);
+    if (thinning_) {
+        flush_reduced(series, context);
+        thinning_->forget(series);
+    }
     if (series < newest_ns_.size()) {
         for (size_t i = 0; i < stages_.size(); i++) close_event(series, i, context);
         std::fill_n(bytes_.begin() + static_cast<std::ptrdiff_t>(series * stride_), stride_, std::byte{});
@@ -185,6 +191,8 @@ void StreamState::emit_event(model::SeriesId series, size_t stage, const detect:
 void StreamState::close_idle(const Context& context) {
     windows_.close_idle(context.now_ns, closed_);
     emit_closed(context);
+    if (!thinning_) return;
+    while (const auto series = thinning_->flush_due(context.now_ns, reduced_)) emit_reduced(*series, context);
 }
 
 void StreamState::flush(const Context& context) {
@@ -192,6 +200,7 @@ void StreamState::flush(const Context& context) {
     emit_closed(context);
     for (size_t i = 0; i < events_.size(); i++)
         close_event(static_cast<model::SeriesId>(i / stages_.size()), i % stages_.size(), context);
+    for (model::SeriesId series = 0; thinning_ && series < series_.size(); series++) flush_reduced(series, context);
 }
 
 void StreamState::close_event(model::SeriesId series, size_t stage, const Context& context) {
@@ -204,6 +213,7 @@ void StreamState::close_event(model::SeriesId series, size_t stage, const Contex
 void StreamState::restart(const Context& context) {
     flush(context);
     windows_.restart();
+    if (thinning_) thinning_->restart();
     std::fill(events_.begin(), events_.end(), EventState{});
     std::fill(newest_ns_.begin(), newest_ns_.end(), INT64_MIN);
 }
@@ -211,6 +221,10 @@ void StreamState::restart(const Context& context) {
 void StreamState::count(Stats& stats) const {
     stats.series += series_.known();
     stats.bounds.add(windows_.stats());
+    if (thinning_) {
+        stats.cut_windows += thinning_->cut_windows();
+        stats.bounds.hurried += thinning_->forced();
+    }
     stats.open_events += static_cast<size_t>(
         std::count_if(events_.begin(), events_.end(), [](const EventState& event) { return event.life.open != 0; }));
 }
@@ -227,6 +241,7 @@ void StreamState::save(std::string& out) const {
         out.push_back(event.announced ? 1 : 0);
         out.push_back(static_cast<char>(event.mark));
     }
+    if (thinning_) thinning_->save(out);
 }
 
 bool StreamState::load(base::ByteReader& in) {
@@ -249,6 +264,7 @@ bool StreamState::load(base::ByteReader& in) {
         event.announced = in.byte() != 0;
         event.mark = static_cast<model::TimeMark>(std::min<uint8_t>(in.byte(), 3));
     }
+    if (thinning_ && !thinning_->load(in)) return false;
     return in.ok();
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Everything the engine keeps per configured stream: its series, their windows, the detectors and the state of their
-// events. Owned by the engine (one thread). Turns readings into output records; which of them are wanted is decided
-// here (forward), which message has which fate is not.
+// events, the downsampler. Owned by the engine (one thread). Turns readings into output records; which of them are
+// wanted is decided here (forward), which message has which fate is not.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "detect/detector.hpp"
 #include "detect/lifecycle.hpp"
 #include "engine/engine.hpp"
+#include "engine/thinning.hpp"
 #include "model/series_table.hpp"
 #include "stream/window_stage.hpp"
 
@@ -41,15 +43,20 @@ class StreamState {
 
     const config::StreamSettings& settings() const { return *settings_; }
     void rebind(const config::StreamSettings& settings) { settings_ = &settings; }  // of equal text
-    bool consumes() const { return !windows_.empty() || !stages_.empty(); }
+    bool consumes() const { return !windows_.empty() || !stages_.empty() || thinning_ != nullptr; }
 
     Use add(std::string_view series, const model::Reading& reading, const Context& context);
     void close_idle(const Context& context);
     void flush(const Context& context);    // closes all windows and events
     void restart(const Context& context);  // a new time epoch: flush, and no memory of times; detectors keep theirs
 
-    int64_t bound_ns() const { return windows_.bound_ns(); }
-    int64_t next_deadline_ns() const { return windows_.next_deadline_ns(); }
+    int64_t bound_ns() const {
+        return thinning_ ? std::min(windows_.bound_ns(), thinning_->bound_ns()) : windows_.bound_ns();
+    }
+    int64_t next_deadline_ns() const {
+        return thinning_ ? std::min(windows_.next_deadline_ns(), thinning_->next_deadline_ns())
+                         : windows_.next_deadline_ns();
+    }
     int64_t complete_until_ns() const { return windows_.complete_until_ns(); }
     void count(Stats& stats) const;
 
@@ -75,6 +82,9 @@ class StreamState {
     model::Origin origin(model::SeriesId series) const;
     void emit_closed(const Context& context);
     void emit_late(model::SeriesId series, const model::Reading& reading, const Context& context);
+    bool thin(model::SeriesId series, const model::Reading& reading, const Context& context);
+    void emit_reduced(model::SeriesId series, const Context& context);
+    void flush_reduced(model::SeriesId series, const Context& context);
     void detect(model::SeriesId series, const model::Reading& reading, const Context& context);
     void close_event(model::SeriesId series, size_t stage, const Context& context);
     void emit_event(model::SeriesId series, size_t stage, const detect::Transition& transition, model::TimeMark mark,
@@ -83,6 +93,7 @@ class StreamState {
     const config::StreamSettings* settings_;
     model::SeriesTable series_;
     stream::WindowStage windows_;
+    std::unique_ptr<Thinning> thinning_;  // null: none is configured
     std::vector<Stage> stages_;
     std::vector<int64_t> last_arrival_ns_;  // by series
     int64_t nobody_silent_before_ns_ = 0;   // arrival; until then there is nothing to forget
@@ -92,6 +103,7 @@ class StreamState {
     std::vector<int64_t> newest_ns_;        // event time by series; only with detectors
     std::vector<stream::Closed> closed_;    // reused
     std::vector<stream::Late> late_;
+    std::vector<downsample::Reduced> reduced_;
 };
 
 bool muted(const std::vector<Mute>& mutes, std::string_view series, int64_t now_ns);

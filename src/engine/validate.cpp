@@ -9,6 +9,7 @@
 #include "base/zone.hpp"
 #include "codec/codec.hpp"
 #include "detect/detector.hpp"
+#include "downsample/downsampler.hpp"
 #include "engine/engine.hpp"
 #include "stream/figures.hpp"
 #include "stream/grid.hpp"
@@ -29,6 +30,9 @@ class Validation {
             check_format(stream);
             check_windows(stream);
             check_detectors(stream);
+            if (!stream.downsample) continue;
+            auto problems = downsample::check(*stream.downsample, context_ + ", downsample");
+            std::move(problems.begin(), problems.end(), std::back_inserter(found_));
         }
         return std::move(found_);
     }

@@ -14,7 +14,8 @@ base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Setting
     if (!cursors) return cursors.error();
     const auto cursor = [&](model::Log log) { return std::max<uint64_t>((*cursors)[kafka_cursor(log)], 1); };
     // Events first: they are few, and somebody waits for them.
-    for (const auto log : {model::Log::events, model::Log::windows, model::Log::late, model::Log::dead})
+    for (const auto log :
+         {model::Log::events, model::Log::windows, model::Log::reduced, model::Log::late, model::Log::dead})
         loop->feeds_.push_back(
             std::make_unique<OutputFeed>(log, cursor(log), loop->source_, settings.gateway.id, settings.kafka.prefix));
     auto status = std::make_unique<StatusFeed>(settings.gateway.id, settings.kafka.prefix, incarnation);

@@ -53,7 +53,7 @@ class Printer final : public engine::Sink {
     const record::Source source_;
     std::ostream& out_;
     record::KafkaRecord record_;
-    std::array<uint64_t, 8> seqs_{};
+    std::array<uint64_t, model::kLogNumbers> seqs_{};
     double score_ = 0;
     bool alarm_ = false;
 };

@@ -160,6 +160,7 @@ std::string bounds_text(const engine::Stats& stats) {
     line(stats.bounds.forced, "windows closed early: more than max_windows");
     line(stats.bounds.hurried, "readings did not wait for their order: more than max_reorder");
     line(stats.bounds.out_of_order, "readings too late for figures that depend on order");
+    line(stats.cut_windows, "windows of downsamplers reduced in parts: more than max_points");
     line(stats.bounds.coarse, "windows with quantiles coarser than 1 %: more bins needed");
     return out;
 }

@@ -430,8 +430,8 @@ void Writer::plan_trim(store::Batch& batch) {
     };
     const bool tight = store_.usage().used_bytes > settings_.max_size_bytes / 2;
     const int64_t keep_from = tight ? INT64_MAX : arrival_.now_ns() - settings_.history_ns;
-    for (const auto log :
-         {model::Log::intake, model::Log::windows, model::Log::events, model::Log::late, model::Log::dead}) {
+    for (const auto log : {model::Log::intake, model::Log::windows, model::Log::events, model::Log::late,
+                           model::Log::dead, model::Log::reduced}) {
         uint64_t floor = cursor_of(kafka_cursor(log));
         if (log == model::Log::intake) floor = std::min({floor, checkpoint_seq_, cursor_of(kEngineCursor)});
         uint64_t below = store_.first_seq(log);

@@ -125,7 +125,8 @@ Trouble trouble_of(rd_kafka_resp_err_t error) {
 }
 
 std::string topic_of(const config::KafkaSettings& settings, model::Log log) {
-    return base::format("{}.{}", settings.prefix, log == model::Log::intake ? "readings" : model::log_name(log));
+    const bool readings = log == model::Log::intake || log == model::Log::reduced;
+    return base::format("{}.{}", settings.prefix, readings ? "readings" : model::log_name(log));
 }
 
 const std::vector<model::Log>& sent_logs() {

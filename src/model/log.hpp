@@ -1,20 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // The named logs of the store. The number stands on disk (docs/formats/store.md), the name in tb-id and topics.
 // Static data, any thread. A new log gets a new number; numbers are never used again.
-// What it does not do: say who writes which log (engine: windows, events, late, dead; kafka: refused).
+// What it does not do: say who writes which log (engine: windows, events, late, dead, reduced; kafka: refused).
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
 namespace tributary::model {
 
-enum class Log : uint8_t { intake = 1, windows = 2, events = 3, late = 4, dead = 5, refused = 6, status = 7 };
+enum class Log : uint8_t {
+    intake = 1,
+    windows = 2,
+    events = 3,
+    late = 4,
+    dead = 5,
+    refused = 6,
+    status = 7,
+    reduced = 8
+};
+constexpr size_t kLogNumbers = 9;  // all numbers are below it
 
 // The ones in the store. `status` is none of them: the newest word about the gateway itself, made when it is sent.
-constexpr std::array kLogs{Log::intake, Log::windows, Log::events, Log::late, Log::dead, Log::refused};
+constexpr std::array kLogs{Log::intake, Log::windows, Log::events, Log::late, Log::dead, Log::refused, Log::reduced};
 
 constexpr std::string_view log_name(Log log) {
     switch (log) {
@@ -32,6 +43,8 @@ constexpr std::string_view log_name(Log log) {
             return "refused";
         case Log::status:
             return "status";
+        case Log::reduced:
+            return "reduced";
     }
     return "?";
 }

@@ -9,10 +9,12 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace tributary::model {
 
-enum class OptionKind : uint8_t { number, integer, boolean, text, duration };
+// number_or_text: what a bare number cannot say too ("1%"). numbers: a list of them.
+enum class OptionKind : uint8_t { number, integer, boolean, text, duration, number_or_text, numbers };
 
 struct OptionSpec {
     std::string_view name;
@@ -31,7 +33,7 @@ struct SourcePosition {
 };
 
 struct OptionValue {
-    std::variant<bool, int64_t, double, std::string> value;
+    std::variant<bool, int64_t, double, std::string, std::vector<double>> value;
     SourcePosition position;
 };
 

@@ -12,7 +12,7 @@ namespace {
 using base::ByteReader;
 
 constexpr uint8_t kFormat = 1;
-enum Kind : uint8_t { kWindow = 1, kEvent = 2, kLate = 3, kDead = 4, kRefused = 5 };
+enum Kind : uint8_t { kWindow = 1, kEvent = 2, kLate = 3, kDead = 4, kRefused = 5, kReduced = 6 };
 
 void put(std::string& out, const Origin& origin) {
     base::put_text(out, origin.series);
@@ -189,7 +189,7 @@ void encode(std::string& out, const RefusedRecord& r) {
 
 RefusedRecord get_refused(ByteReader& in) {
     RefusedRecord r;
-    r.source = get_enum(in, Log::refused);
+    r.source = get_enum(in, Log::reduced);
     r.seq = in.varint();
     r.n = static_cast<uint32_t>(in.varint());
     for (auto* text : {&r.topic, &r.key, &r.code, &r.detail}) *text = in.text();
@@ -198,10 +198,38 @@ RefusedRecord get_refused(ByteReader& in) {
     return r;
 }
 
+void encode(std::string& out, const Reduced& r) {
+    out.push_back(kReduced);
+    put(out, r.origin);
+    base::put_signed(out, r.event_ns);
+    out.push_back(static_cast<char>(r.kind));
+    base::put_double(out, r.number);
+    base::put_text(out, r.text);
+    out.push_back(static_cast<char>(r.quality));
+    out.push_back(static_cast<char>(r.mark));
+    base::put_text(out, r.method);
+    out.push_back(r.deviation ? 1 : 0);
+    if (r.deviation) base::put_double(out, *r.deviation);
+}
+
+Reduced get_reduced(ByteReader& in) {
+    Reduced r;
+    r.origin = get_origin(in);
+    r.event_ns = in.signed_varint();
+    r.kind = get_enum(in, ValueKind::text);
+    r.number = in.number();
+    r.text = in.text();
+    r.quality = get_enum(in, Quality::bad);
+    r.mark = get_enum(in, TimeMark::unsynced);
+    r.method = in.text();
+    if ((in.byte() & 1) != 0) r.deviation = in.number();
+    return r;
+}
+
 }  // namespace
 
 Log log_of(const Output& output) {
-    constexpr std::array kOf{Log::windows, Log::events, Log::late, Log::dead, Log::refused};
+    constexpr std::array kOf{Log::windows, Log::events, Log::late, Log::dead, Log::refused, Log::reduced};
     return kOf[output.index()];
 }
 
@@ -227,6 +255,9 @@ base::Result<Output> decode_output(std::string_view bytes) {
             break;
         case kRefused:
             output = get_refused(in);
+            break;
+        case kReduced:
+            output = get_reduced(in);
             break;
         default:
             in.fail();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the engine puts out, one record each in the windows, events, late and dead logs (and kafka's refused log).
+// What the engine puts out, one record each in the windows, events, late, dead and reduced logs (and kafka's refused
+// log).
 // Self-contained: it can be turned into a Kafka record without the configuration that made it. Bytes:
 // docs/formats/output-record.md.
 #pragma once
@@ -88,9 +89,9 @@ struct LateReading {
     ValueKind kind = ValueKind::number;
     double number = 0;
     std::string text;
-    std::string window;  // which window it missed
-    int64_t window_end_ns = 0;
-    uint64_t seq = 0;  // of the intake message
+    std::string window;         // which window it missed, or the downsampler that was past it
+    int64_t window_end_ns = 0;  // of that window; of a downsampler: how far it was
+    uint64_t seq = 0;           // of the intake message
     TimeMark mark = TimeMark::device;
 
     bool operator==(const LateReading&) const = default;
@@ -124,7 +125,24 @@ struct RefusedRecord {
     bool operator==(const RefusedRecord&) const = default;
 };
 
-using Output = std::variant<Window, Event, LateReading, DeadLetter, RefusedRecord>;
+// A reading that the downsampler kept.
+struct Reduced {
+    Origin origin;
+    int64_t event_ns = 0;
+    ValueKind kind = ValueKind::number;
+    double number = 0;
+    std::string text;
+    Quality quality = Quality::good;
+    TimeMark mark = TimeMark::device;
+    std::string method;  // "swinging-door", ...
+    // The bound in force for what was dropped between the kept reading before and this one; none: no bound, or nothing
+    // is dropped but repeats (booleans, texts).
+    std::optional<double> deviation;
+
+    bool operator==(const Reduced&) const = default;
+};
+
+using Output = std::variant<Window, Event, LateReading, DeadLetter, RefusedRecord, Reduced>;
 
 constexpr size_t kDeadPayloadBytes = 64 * 1024;
 

@@ -97,6 +97,16 @@ void write(const Source& source, const model::DeadLetter& dead, KafkaRecord& out
     end(json, source, out, "", {});
 }
 
+void write(const Source& source, const model::Reduced& reduced, KafkaRecord& out) {
+    JsonObject json(out.value);
+    json.text("series", reduced.origin.series).integer("ts", ns_to_ms(reduced.event_ns));
+    append_value(json.key("value"), reduced.kind, reduced.number, reduced.text);
+    if (reduced.quality != model::Quality::good) json.text("quality", model::quality_name(reduced.quality));
+    json.text("method", reduced.method);
+    if (reduced.deviation) json.number("deviation", *reduced.deviation);
+    end(json, source, out, reduced.origin.unit, reduced.origin.labels);
+}
+
 // Never sent; for `tributary dead`.
 void write(const Source& source, const model::RefusedRecord& refused, KafkaRecord& out) {
     JsonObject json(out.value);
@@ -122,6 +132,10 @@ void start(const Source& source, const model::DeadLetter& dead, KafkaRecord& out
 }
 void start(const Source& source, const model::RefusedRecord& refused, KafkaRecord& out) {
     begin(source, "refused", refused.key, ns_to_ms(refused.time_ns), model::TimeMark::device, out);
+}
+
+void start(const Source& source, const model::Reduced& reduced, KafkaRecord& out) {
+    begin(source, "readings", reduced.origin.series, ns_to_ms(reduced.event_ns), reduced.mark, out);
 }
 
 }  // namespace

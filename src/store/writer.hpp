@@ -15,7 +15,7 @@
 
 namespace tributary::store {
 
-constexpr size_t kLogSlots = 1 + static_cast<size_t>(model::Log::refused);
+constexpr size_t kLogSlots = model::kLogNumbers;
 using Seqs = std::array<uint64_t, kLogSlots>;  // by the log's number; slot 0 is not used
 
 // Everything that dies with the connection.

@@ -80,6 +80,10 @@ inline std::string line(const model::Output& output) {
     if (const auto* l = std::get_if<model::LateReading>(&output))
         return format("late {} {} value={} missed {} ending {} seq={}{}", line(l->origin), ns_to_ms(l->event_ns),
                       number_text(l->number), l->window, ns_to_ms(l->window_end_ns), l->seq, mark(l->mark));
+    if (const auto* r = std::get_if<model::Reduced>(&output))
+        return format("reduced {} {} value={} {}{}{}", line(r->origin), ns_to_ms(r->event_ns),
+                      r->kind == model::ValueKind::text ? "\"" + r->text + "\"" : number_text(r->number), r->method,
+                      r->deviation ? " within " + number_text(*r->deviation) : "", mark(r->mark));
     const auto& d = std::get<model::DeadLetter>(output);
     return format("dead \"{}\" {} {} size={} arrival={} seq={}", d.stream, d.topic, d.reason, d.size,
                   ns_to_ms(d.arrival_ns), d.seq);

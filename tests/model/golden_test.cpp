@@ -86,6 +86,29 @@ std::vector<Output> outputs() {
     };
 }
 
+std::vector<Output> reduced_outputs() {
+    const Origin origin{"2/3/temperature", "temperature", "C", {{"site", "ulm"}}};
+    return {
+        Reduced{origin, kStart, ValueKind::number, 21.5, "", Quality::good, TimeMark::device, "swinging-door", 0.25},
+        Reduced{origin, kStart + base::kNsPerSecond, ValueKind::text, 0, "open", Quality::bad, TimeMark::arrival, "m4",
+                std::nullopt}};
+}
+
+void check_outputs(std::string_view bytes, const std::vector<Output>& expected) {
+    OutputBlockWriter writer;
+    for (const auto& output : expected) writer.add(output);
+    CHECK(hex(writer.data()) == hex(bytes));
+    uint32_t seen = 0;
+    CHECK(for_each_output(bytes, [&](uint32_t index, std::string_view record) {
+        const auto output = decode_output(record);
+        REQUIRE(output.ok());
+        REQUIRE(index < expected.size());
+        CHECK(*output == expected[index]);
+        seen++;
+    }));
+    CHECK(seen == expected.size());
+}
+
 }  // namespace
 
 TEST_CASE("golden: the intake block") {
@@ -133,4 +156,5 @@ TEST_CASE("golden: output blocks of every version are read") {
         }));
         CHECK(seen == expected.size());
     }
+    check_outputs(golden("output_block_1_reduced.hex"), reduced_outputs());
 }

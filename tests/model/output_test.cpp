@@ -23,8 +23,12 @@ TEST_CASE("every kind of output comes back equal") {
     LateReading late{origin, 1, ValueKind::text, 0, "9007199254740993", "10s", 10, 77, TimeMark::unsynced};
     DeadLetter dead{"temperature", "t", "json", "unexpected end", 3, 9, std::string("\0\xff", 2), 70000, "ab"};
     RefusedRecord refused{Log::windows, 5, 1, "tributary.windows", "k", "MSG_SIZE_TOO_LARGE", "too large", 1, 2};
+    const Reduced reduced{origin,          -7, ValueKind::number, 21.5, "", Quality::uncertain, TimeMark::arrival,
+                          "swinging-door", 0.5};
+    Reduced text = reduced;
+    text.kind = ValueKind::text, text.text = "open", text.deviation.reset();
     OutputBlockWriter writer;
-    std::vector<Output> all{window, more, event, open, late, dead, refused};
+    std::vector<Output> all{window, more, event, open, late, dead, refused, reduced, text};
     for (const auto& output : all) writer.add(output);
     CHECK(writer.count() == all.size());
     const auto block = writer.take();

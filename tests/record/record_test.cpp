@@ -67,6 +67,27 @@ TEST_CASE("window") {
                          kTail + "windows/7" + kLabels);
 }
 
+TEST_CASE("reduced: a reading with method and deviation, in the topic of the readings") {
+    model::Reduced reduced{kOrigin, 1'700'000'000'123 * kNsPerMs, model::ValueKind::number, 21.5,
+                           "",      model::Quality::good,         model::TimeMark::device,  "swinging-door",
+                           0.25};
+    const auto r = made(reduced, 9);
+    CHECK(r.topic == "tributary.readings");
+    CHECK(r.key == "m1/temp");
+    CHECK(r.id == "00c0ffee00c0ffee/reduced/9");
+    CHECK(r.timestamp_ms == 1'700'000'000'123);
+    CHECK(r.value ==
+          R"({"series":"m1/temp","ts":1700000000123,"value":21.5,"method":"swinging-door","deviation":0.25,)" + kTail +
+              "reduced/9" + kLabels);
+    reduced.kind = model::ValueKind::boolean, reduced.number = 1, reduced.quality = model::Quality::bad;
+    reduced.deviation.reset(), reduced.mark = model::TimeMark::arrival;
+    const auto boolean = made(reduced, 10);
+    CHECK(boolean.time_mark == "arrival");
+    CHECK(boolean.value ==
+          R"({"series":"m1/temp","ts":1700000000123,"value":true,"quality":"bad","method":"swinging-door",)" + kTail +
+              "reduced/10" + kLabels);
+}
+
 TEST_CASE("event: open without end, closed with end and expected") {
     model::Event e;
     e.origin = kOrigin;
