@@ -108,7 +108,7 @@ void bounds(JsonObject& parent, const engine::Stats& stats) {
     one.integer("windows_kept", static_cast<uint64_t>(b.kept)).integer("windows_forced", b.forced);
     one.integer("reordering", static_cast<uint64_t>(b.reordering)).integer("reorder_forced", b.hurried);
     one.integer("out_of_order", b.out_of_order).integer("revisions", b.revisions);
-    one.integer("coarse_quantiles", b.coarse);
+    one.integer("coarse_quantiles", b.coarse).integer("downsample_cut", stats.cut_windows);
     one.end();
 }
 
@@ -145,6 +145,7 @@ void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
     engine.integer("series", static_cast<uint64_t>(s.engine.series))
         .integer("open_windows", static_cast<uint64_t>(s.engine.bounds.open));
     engine.integer("open_events", static_cast<uint64_t>(s.engine.open_events));
+    engine.integer("reduced", s.engine.reduced);
     bounds(engine, s.engine);
     engine.end();
 }

@@ -79,6 +79,25 @@ aggregates = ["time_weighted_mean", "increase", "p50"]
 type = "count"
 count = 7
 aggregates = ["states", "mode"]
+[[stream]]
+name = "door"
+topics = ["m/+/+", "text"]
+time = "/ts"
+window = { size = "7s" }
+[stream.downsample]
+type = "swinging-door"
+deviation = "auto"
+lateness = "2s"
+max_time = "20s"
+[[stream]]
+name = "shape"
+topics = ["m/1/+"]
+time = "/ts"
+[stream.downsample]
+type = "minmaxlttb"
+window = "10s"
+points = 4
+max_points = 20
 )";
 
 // Machines out of order, bad payloads, text, a mute, a reload, clocks and ticks.
@@ -217,7 +236,8 @@ TEST_CASE("every message has one fate, or is kafka's to settle") {
     uint64_t dead = 0;
     for (const auto& record : in.records) engine->process(record, sink, ledger);
     for (const auto& output : sink.outputs) dead += std::holds_alternative<model::DeadLetter>(output) ? 1 : 0;
-    CHECK(ledger.streams.at("machines").pending() == 0);
+    for (const char* settled : {"machines", "door", "shape"}) CHECK(ledger.streams.at(settled).pending() == 0);
+    CHECK(ledger.streams.at("shape").fates[static_cast<size_t>(model::Fate::late_only)] > 0);
     CHECK(ledger.streams.at("").pending() == 0);
     const auto& all = ledger.streams.at("all");
     CHECK(all.pending() > 0);
@@ -331,6 +351,7 @@ TEST_CASE("validate says what the text could not") {
     CHECK(codes([](StreamSettings& s) { s.windows[1].name = s.windows[0].name; }) == "TRB-ENGINE-003 ");
     CHECK(codes([](StreamSettings& s) { s.detectors[1].name = s.detectors[0].name; }) == "TRB-ENGINE-003 ");
     CHECK_FALSE(codes([](StreamSettings& s) { s.detectors[0].type = "magic"; }).empty());
+    CHECK(codes([](StreamSettings& s) { s.downsample.emplace().type = "magic"; }) == "TRB-DOWNSAMPLE-001 ");
 }
 
 TEST_CASE("time per message, windows over 10,000 series" * doctest::skip()) {

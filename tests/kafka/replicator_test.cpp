@@ -81,6 +81,30 @@ TEST_CASE("several records, none, and several logs") {
     CHECK_FALSE(rig.book.ledger.logs.contains(model::Log::intake));
 }
 
+TEST_CASE("two logs share the topic of readings: made once, neither loses, each has its cursor and account") {
+    Cluster cluster(false);
+    NumberFeed reduced(model::Log::reduced, "t.readings", 2'000), intake(model::Log::intake, "t.readings", 3'000);
+    reduced.value = [](uint64_t seq, const std::string&) { return std::to_string(1'000'000 + seq); };
+    reduced.keys = 1, intake.keys = 6;
+    intake.per_seq = [](uint64_t seq) { return static_cast<uint32_t>(seq % 2); };
+    Rig rig({&reduced, &intake}, cluster.brokers());
+    REQUIRE(run_until(*rig.replicator, [&] { return rig.replicator->status().delivered > 500; }));
+    cluster.down();
+    for (int i = 0; i < 10; i++) rig.replicator->step(100 * base::kNsPerMs);
+    cluster.up();
+    REQUIRE(rig.until_cursor(model::Log::reduced, 2'001));
+    REQUIRE(rig.until_cursor(model::Log::intake, 3'001));
+    const int partitions = rig.settings.kafka.partitions;
+    std::set<std::string> mine, others;
+    for (const auto& record : read_topic(cluster.brokers(), "t.readings", partitions))
+        (record.value.size() == 7 ? mine : others).insert(record.value);
+    CHECK(mine.size() == 2'000);
+    CHECK(others.size() == 1'500);
+    CHECK(rig.book.ledger.logs.at(model::Log::reduced).delivered == 2'000);
+    CHECK_FALSE(rig.book.ledger.logs.contains(model::Log::intake));
+    CHECK_FALSE(rig.book.backwards);
+}
+
 TEST_CASE("an outage costs disk, not memory, and no order") {
     Cluster cluster;
     NumberFeed feed(model::Log::intake, "t.readings", 40'000);
