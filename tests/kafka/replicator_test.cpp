@@ -81,8 +81,8 @@ TEST_CASE("several records, none, and several logs") {
     CHECK_FALSE(rig.book.ledger.logs.contains(model::Log::intake));
 }
 
-TEST_CASE("two logs share the topic of readings: made once, neither loses, each has its cursor and account") {
-    Cluster cluster(false);
+TEST_CASE("two logs share the topic of readings: neither loses, each has its cursor and account") {
+    Cluster cluster;
     NumberFeed reduced(model::Log::reduced, "t.readings", 2'000), intake(model::Log::intake, "t.readings", 3'000);
     reduced.value = [](uint64_t seq, const std::string&) { return std::to_string(1'000'000 + seq); };
     reduced.keys = 1, intake.keys = 6;
@@ -94,9 +94,8 @@ TEST_CASE("two logs share the topic of readings: made once, neither loses, each 
     cluster.up();
     REQUIRE(rig.until_cursor(model::Log::reduced, 2'001));
     REQUIRE(rig.until_cursor(model::Log::intake, 3'001));
-    const int partitions = rig.settings.kafka.partitions;
     std::set<std::string> mine, others;
-    for (const auto& record : read_topic(cluster.brokers(), "t.readings", partitions))
+    for (const auto& record : read_topic(cluster.brokers(), "t.readings"))
         (record.value.size() == 7 ? mine : others).insert(record.value);
     CHECK(mine.size() == 2'000);
     CHECK(others.size() == 1'500);
