@@ -20,6 +20,11 @@ constexpr std::array kGateway{
          "auto: believe the kernel whether its clock is synchronised; trusted: the host keeps it right", 0, 0,
          "auto|trusted"},
         &GatewaySettings::clock},
+    Key<GatewaySettings>{{"unsynced_hold", special, "auto",
+                          "How long processing waits at start for a synchronised clock, 0s = not at all; auto: 15min "
+                          "where this store has seen one before, else 2min",
+                          0, 0, "", false, "duration or auto"},
+                         {}},
     Key<GatewaySettings>{{"control_socket", text, "",
                           "Socket for `status`; default: `$RUNTIME_DIRECTORY/control.sock`, else "
                           "`/run/tributary/control.sock`"},

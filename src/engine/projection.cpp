@@ -81,7 +81,9 @@ void MessageProjection::stamp(const config::StreamSettings& stream, int64_t arri
                               uint64_t& replaced) {
     const bool unsynced = clock_ == model::ClockState::unsynced;
     reading.event_ns = arrival_ns;
-    reading.mark = unsynced ? model::TimeMark::unsynced : model::TimeMark::arrival;
+    reading.mark = unsynced                                   ? model::TimeMark::unsynced
+                   : clock_ == model::ClockState::repaired ? model::TimeMark::repaired
+                                                              : model::TimeMark::arrival;
     if (!decoded_.event_ns) return;
     const int64_t device_ns = *decoded_.event_ns;
     // An unsynchronised clock of ours cannot say that a device is ahead.
