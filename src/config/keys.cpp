@@ -125,6 +125,10 @@ constexpr std::array kStream{
     Key<StreamSettings>{{"time", text, "", "JSON pointer to the time; default: time of arrival"},
                         &StreamSettings::time_pointer},
     Key<StreamSettings>{{"time_unit", special, "ms", "Unit of a time that is a number", 0, 0, "s|ms|us|ns"}, {}},
+    Key<StreamSettings>{{"time_zone", text, "UTC",
+                         "Zone of a time text that names none, like `Europe/Berlin`; an hour that comes twice: the one "
+                         "nearer to arrival"},
+                        &StreamSettings::time_zone},
     Key<StreamSettings>{{"unit", text, "", "Unit of the value, after scaling"}, &StreamSettings::unit},
     Key<StreamSettings>{{"scale", number, "1.0", "value = payload * scale + offset"}, &StreamSettings::scale},
     Key<StreamSettings>{{"offset", number, "0.0", "See scale"}, &StreamSettings::offset},

@@ -119,6 +119,7 @@ struct StreamSettings {
     std::vector<ValueField> values{{"", "/value"}};
     std::string time_pointer;  // "" = arrival
     int64_t time_unit_ns = base::kNsPerMs;
+    std::string time_zone;  // of time texts that name none; "" = UTC
     std::string unit;
     double scale = 1.0, offset = 0.0;
     uint8_t forward = 0;  // Forward bits, default filled in

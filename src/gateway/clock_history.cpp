@@ -152,6 +152,7 @@ bool ClockHistory::apply(model::IntakeRecord& record) const {
     if (clock != nullptr) clock->repaired = true;
     if (record.seq == repair->until) return false;  // the record that ends it
     record.arrival_ns += repair->shift_ns;
+    if (auto* mute = std::get_if<model::MuteRecord>(&record.body)) mute->until_ns += repair->shift_ns;
     if (clock != nullptr && repair->exact) clock->state = State::repaired;
     return repair->exact;
 }

@@ -132,7 +132,9 @@ TEST_CASE("engine loop: killed at any point, the outputs and the books are those
                         model::ConfigRecord{engine::kEngineVersion, random() % 2 == 0 ? kConfig : kOtherConfig}, true);
                 if (random() % 40 == 0)
                     run.open->control(
-                        model::ClockRecord{model::ClockState::synced, 0, static_cast<uint32_t>(random() % 3)}, false);
+                        model::ClockRecord{model::ClockState::synced, run.arrival.anchor_ns(),
+                                           static_cast<uint32_t>(random() % 3)},
+                        false);
             }
             switch (random() % 4) {
                 case 0:

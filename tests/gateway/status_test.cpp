@@ -22,7 +22,7 @@ StatusSnapshot snapshot() {
     s.logs = {{model::Log::intake, 101, 41}, {model::Log::windows, 11, 11}, {model::Log::refused, 3, 1}};
     s.oldest_unsent_ns = s.now_ns - 90 * base::kNsPerSecond;
     s.received_per_s = 12.345;
-    s.clock = model::ClockState::holdover, s.clock_epoch = 2;
+    s.clock.state = model::ClockState::holdover, s.clock.epoch = 2;
     s.ledger.received("s", 100);
     s.ledger.settle("s", model::Fate::forwarded, 60);
     s.ledger.settle("s", model::Fate::rejected, 5);
@@ -49,6 +49,7 @@ TEST_CASE("status: the JSON is JSON, says what is wrong, and its books balance")
     CHECK(!json["store"]["logs"]["refused"].contains("waiting"));
     CHECK(json["clock"]["state"] == "holdover");
     CHECK(json["clock"]["epoch"] == 2);
+    CHECK(!json["clock"].contains("unsynced_for_s"));
     CHECK(json["rates"]["received_per_s"] == 12.3);
     for (const auto& [name, account] : json["ledger"]["streams"].items()) {
         int64_t sum = account["pending"];
