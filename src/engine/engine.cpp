@@ -191,8 +191,9 @@ class StreamEngine final : public Engine {
         // Behind a repaired stretch the numbers count steps that nobody has to see any more.
         const bool back = arrival_ns < s_.now_ns - model::kSmallStepNs;
         if (back || (s_.clock_seen && clock.epoch != s_.epoch && !clock.repaired)) {
-            for (const auto& stream : s_.streams) stream->restart(context);
+            for (const auto& stream : s_.streams) stream->restart(s_.now_ns - arrival_ns, context);
             s_.now_ns = arrival_ns;
+            close_idle(context);  // renews the bound
         }
         s_.clock_seen = true;
         s_.epoch = clock.epoch;

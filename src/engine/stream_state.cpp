@@ -48,6 +48,7 @@ Use StreamState::add(std::string_view name, const model::Reading& reading, const
     if (!windowed && !detected) return Use::none;
     const auto series = admit(name, context);
     if (!series) return Use::refused;
+    by_arrival_[*series] |= reading.mark != model::TimeMark::device ? 1 : 0;
     if (windowed) {
         late_.clear();
         const uint32_t taken = windows_.add(*series, reading, context.now_ns, closed_, late_);
@@ -70,7 +71,10 @@ std::optional<model::SeriesId> StreamState::admit(std::string_view name, const C
             return std::nullopt;
         }
         series = series_.intern(name);
-        if (last_arrival_ns_.size() <= *series) last_arrival_ns_.resize(*series + 1);
+        if (last_arrival_ns_.size() <= *series) {
+            last_arrival_ns_.resize(*series + 1);
+            by_arrival_.resize(*series + 1);
+        }
     }
     last_arrival_ns_[*series] = context.now_ns;
     return series;
@@ -101,6 +105,7 @@ void StreamState::forget(model::SeriesId series, const Context& context) {
     }
     series_.release(series);
     last_arrival_ns_[series] = base::kNever;
+    by_arrival_[series] = 0;
     context.stats.series_forgotten++;
 }
 
@@ -201,11 +206,18 @@ void StreamState::close_event(model::SeriesId series, size_t stage, const Contex
     event = {};
 }
 
-void StreamState::restart(const Context& context) {
-    flush(context);
-    windows_.restart();
-    std::fill(events_.begin(), events_.end(), EventState{});
-    std::fill(newest_ns_.begin(), newest_ns_.end(), INT64_MIN);
+void StreamState::restart(int64_t back_ns, const Context& context) {
+    for (model::SeriesId series = 0; series < by_arrival_.size(); series++) {
+        if (last_arrival_ns_[series] != base::kNever) last_arrival_ns_[series] -= back_ns;
+        if (std::exchange(by_arrival_[series], 0) == 0) continue;
+        windows_.forget(series, closed_);
+        if (series >= newest_ns_.size()) continue;
+        for (size_t i = 0; i < stages_.size(); i++) close_event(series, i, context);
+        newest_ns_[series] = INT64_MIN;
+    }
+    emit_closed(context);
+    nobody_silent_before_ns_ = 0;
+    windows_.arrival_back(back_ns);
 }
 
 void StreamState::count(Stats& stats) const {
@@ -218,6 +230,7 @@ void StreamState::count(Stats& stats) const {
 void StreamState::save(std::string& out) const {
     series_.save(out);
     for (const int64_t arrival : last_arrival_ns_) base::put_signed(out, arrival);
+    out.append(by_arrival_.begin(), by_arrival_.end());
     windows_.save(out);
     base::put_varint(out, newest_ns_.size());
     for (const int64_t newest : newest_ns_) base::put_signed(out, newest);
@@ -232,6 +245,8 @@ void StreamState::save(std::string& out) const {
 bool StreamState::load(base::ByteReader& in) {
     if (!series_.load(in)) return false;
     for (size_t i = 0; i < series_.size(); i++) last_arrival_ns_.push_back(in.signed_varint());
+    const auto by_arrival = in.take(series_.size());
+    by_arrival_.assign(by_arrival.begin(), by_arrival.end());
     if (!in.ok() || !windows_.load(in)) return false;
     const uint64_t rows = in.varint();
     if (rows > series_.size() || (stages_.empty() && rows != 0) || rows * stride_ > in.left()) return false;

@@ -49,6 +49,8 @@ struct Row {
 struct Broker {
     std::map<uint16_t, std::pair<std::string, std::string>> unacknowledged;  // by number
     std::vector<int64_t> truth_ns;                                           // of arrival, by number
+    // Sent again over a kill: it may be in the log already, and the acknowledgement was lost.
+    std::map<size_t, std::vector<int64_t>> again_ns;
 };
 
 class Process {
@@ -171,7 +173,7 @@ class World {
         process_ = nullptr;
         process_ = std::make_unique<Process>(path_, *clock_);
         for (const auto& [number, what] : broker_.unacknowledged) {
-            broker_.truth_ns[number] = truth_ns_;
+            broker_.again_ns[number].push_back(truth_ns_);
             deliver(number, what.first, what.second);
         }
     }
@@ -223,6 +225,10 @@ class World {
         CHECK(process_->open->message(message(topic, payload, number), &ticket));
     }
 
+    static double seconds_off(int64_t ts_ms, int64_t truth_ns) {
+        return std::abs(static_cast<double>(ts_ms - base::ns_to_ms(truth_ns))) / 1000;
+    }
+
     Figures judge() {
         Figures out;
         out.messages = broker_.truth_ns.size();
@@ -243,9 +249,8 @@ class World {
             }
             out.repaired += mark == "repaired" ? 1 : 0;
             out.unsynced += mark == "unsynced" ? 1 : 0;
-            if (!first) continue;  // came twice over a kill: which of the two times is the true one is not known here
-            const double off_s =
-                std::abs(static_cast<double>(ts_ms - base::ns_to_ms(broker_.truth_ns[number]))) / 1000;
+            double off_s = seconds_off(ts_ms, broker_.truth_ns[number]);
+            for (const int64_t again : broker_.again_ns[number]) off_s = std::min(off_s, seconds_off(ts_ms, again));
             const bool judged = (number >= judged_from_ && number < judged_until_) || number >= after_;
             auto& worst = judged ? out.worst_synced_s : out.worst_other_s;
             worst = std::max(worst, off_s);
