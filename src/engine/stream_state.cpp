@@ -48,7 +48,8 @@ Use StreamState::add(std::string_view name, const model::Reading& reading, const
     if (!windowed && !detected) return Use::none;
     const auto series = admit(name, context);
     if (!series) return Use::refused;
-    by_arrival_[*series] |= reading.mark != model::TimeMark::device ? 1 : 0;
+    ahead_ns_[*series] = std::max(ahead_ns_[*series],
+                                  reading.mark == model::TimeMark::device ? reading.event_ns : base::kNever);
     if (windowed) {
         late_.clear();
         const uint32_t taken = windows_.add(*series, reading, context.now_ns, closed_, late_);
@@ -73,7 +74,7 @@ std::optional<model::SeriesId> StreamState::admit(std::string_view name, const C
         series = series_.intern(name);
         if (last_arrival_ns_.size() <= *series) {
             last_arrival_ns_.resize(*series + 1);
-            by_arrival_.resize(*series + 1);
+            ahead_ns_.resize(*series + 1, INT64_MIN);
         }
     }
     last_arrival_ns_[*series] = context.now_ns;
@@ -105,7 +106,7 @@ void StreamState::forget(model::SeriesId series, const Context& context) {
     }
     series_.release(series);
     last_arrival_ns_[series] = base::kNever;
-    by_arrival_[series] = 0;
+    ahead_ns_[series] = INT64_MIN;
     context.stats.series_forgotten++;
 }
 
@@ -207,9 +208,11 @@ void StreamState::close_event(model::SeriesId series, size_t stage, const Contex
 }
 
 void StreamState::restart(int64_t back_ns, const Context& context) {
-    for (model::SeriesId series = 0; series < by_arrival_.size(); series++) {
+    const int64_t most_ns = context.now_ns - back_ns + settings_->max_ahead_ns;
+    for (model::SeriesId series = 0; series < ahead_ns_.size(); series++) {
         if (last_arrival_ns_[series] != base::kNever) last_arrival_ns_[series] -= back_ns;
-        if (std::exchange(by_arrival_[series], 0) == 0) continue;
+        if (ahead_ns_[series] <= most_ns) continue;
+        ahead_ns_[series] = INT64_MIN;
         windows_.forget(series, closed_);
         if (series >= newest_ns_.size()) continue;
         for (size_t i = 0; i < stages_.size(); i++) close_event(series, i, context);
@@ -230,7 +233,7 @@ void StreamState::count(Stats& stats) const {
 void StreamState::save(std::string& out) const {
     series_.save(out);
     for (const int64_t arrival : last_arrival_ns_) base::put_signed(out, arrival);
-    out.append(by_arrival_.begin(), by_arrival_.end());
+    for (const int64_t ahead : ahead_ns_) base::put_signed(out, ahead);
     windows_.save(out);
     base::put_varint(out, newest_ns_.size());
     for (const int64_t newest : newest_ns_) base::put_signed(out, newest);
@@ -245,8 +248,7 @@ void StreamState::save(std::string& out) const {
 bool StreamState::load(base::ByteReader& in) {
     if (!series_.load(in)) return false;
     for (size_t i = 0; i < series_.size(); i++) last_arrival_ns_.push_back(in.signed_varint());
-    const auto by_arrival = in.take(series_.size());
-    by_arrival_.assign(by_arrival.begin(), by_arrival.end());
+    for (size_t i = 0; i < series_.size(); i++) ahead_ns_.push_back(in.signed_varint());
     if (!in.ok() || !windows_.load(in)) return false;
     const uint64_t rows = in.varint();
     if (rows > series_.size() || (stages_.empty() && rows != 0) || rows * stride_ > in.left()) return false;

@@ -46,8 +46,9 @@ class StreamState {
     Use add(std::string_view series, const model::Reading& reading, const Context& context);
     void close_idle(const Context& context);
     void flush(const Context& context);  // closes all windows and events
-    // A new time epoch, arrival went back by so much. Series that have times of arrival among theirs close windows and
-    // events and remember no times; detectors keep their state. Devices' own times were not touched and go on.
+    // A new time epoch, arrival went back by so much. Series with times of arrival among theirs, or with times that lie
+    // ahead now (their clock was set with ours), close windows and events and remember no times; detectors keep their
+    // state. Where the devices' own times still make sense, all goes on.
     void restart(int64_t back_ns, const Context& context);
 
     int64_t bound_ns() const { return windows_.bound_ns(); }
@@ -87,7 +88,7 @@ class StreamState {
     stream::WindowStage windows_;
     std::vector<Stage> stages_;
     std::vector<int64_t> last_arrival_ns_;  // by series
-    std::vector<uint8_t> by_arrival_;       // by series: some reading of this time epoch has no time of its own
+    std::vector<int64_t> ahead_ns_;         // by series: its greatest event time; kNever where arrival stood in
     int64_t nobody_silent_before_ns_ = 0;   // arrival; until then there is nothing to forget
     size_t stride_ = 0;                     // detector bytes per series
     std::vector<std::byte> bytes_;          // series * stride_
