@@ -17,7 +17,7 @@ namespace tributary::config {
 struct GatewaySettings {
     std::string id;  // default: host name
     std::string log_level = "info";
-    std::string clock = "auto";  // auto (believe the kernel) | trusted (the host keeps it right)
+    std::string clock = "auto";     // auto (believe the kernel) | trusted (the host keeps it right)
     int64_t unsynced_hold_ns = -1;  // -1: auto
     std::string control_socket;     // default: $RUNTIME_DIRECTORY/control.sock, else /run/tributary/control.sock
 

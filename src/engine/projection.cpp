@@ -94,9 +94,9 @@ void MessageProjection::stamp(uint32_t index, int64_t arrival_ns, model::Reading
     const auto& stream = settings_->streams[index];
     const bool unsynced = clock_ == model::ClockState::unsynced;
     reading.event_ns = arrival_ns;
-    reading.mark = unsynced                                   ? model::TimeMark::unsynced
+    reading.mark = unsynced                                ? model::TimeMark::unsynced
                    : clock_ == model::ClockState::repaired ? model::TimeMark::repaired
-                                                              : model::TimeMark::arrival;
+                                                           : model::TimeMark::arrival;
     if (!decoded_.event_ns) return;
     const auto& zone = zones_[index];
     const int64_t device_ns =

@@ -48,8 +48,8 @@ Use StreamState::add(std::string_view name, const model::Reading& reading, const
     if (!windowed && !detected) return Use::none;
     const auto series = admit(name, context);
     if (!series) return Use::refused;
-    ahead_ns_[*series] = std::max(ahead_ns_[*series],
-                                  reading.mark == model::TimeMark::device ? reading.event_ns : base::kNever);
+    ahead_ns_[*series] =
+        std::max(ahead_ns_[*series], reading.mark == model::TimeMark::device ? reading.event_ns : base::kNever);
     if (windowed) {
         late_.clear();
         const uint32_t taken = windows_.add(*series, reading, context.now_ns, closed_, late_);

@@ -86,8 +86,8 @@ void ClockHistory::resolve(uint64_t seq, int64_t arrival_ns, const model::ClockR
     int64_t next_start = arrival_ns, next_shift = 0;
     for (auto segment = chain_.rbegin(); segment != chain_.rend(); ++segment) {
         const bool exact = record.boot != 0 && segment->boot == record.boot;
-        const int64_t shift = exact ? record.anchor_ns - segment->anchor_ns
-                                    : std::min(next_shift, next_start - segment->last_ns);
+        const int64_t shift =
+            exact ? record.anchor_ns - segment->anchor_ns : std::min(next_shift, next_start - segment->last_ns);
         found.push_back({segment->from, until, shift, exact});
         until = segment->from, next_start = segment->first_ns + shift, next_shift = shift;
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the clock records in the intake log amount to: which state is in force where, whether processing has to wait, and
-// by how much arrival stamps of an unsynchronised stretch are wrong once the true time is known. A pure function of the
-// log: the writer feeds it record by record and keeps its text in meta.clocks, so that who starts in the middle of the
-// log knows what came before. Engine loop and feeds ask a copy. No thread, no clock. The rules: docs/clocks.md.
+// What the clock records in the intake log amount to: which state is in force where, whether processing has to wait,
+// and by how much arrival stamps of an unsynchronised stretch are wrong once the true time is known. A pure function of
+// the log: the writer feeds it record by record and keeps its text in meta.clocks, so that who starts in the middle of
+// the log knows what came before. Engine loop and feeds ask a copy. No thread, no clock. The rules: docs/clocks.md.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,10 @@ class ClockHistory {
     bool apply(model::IntakeRecord& record) const;
 
     static constexpr uint64_t kNowhere = UINT64_MAX;
-    uint64_t held_from() const { return chain_.empty() ? kNowhere : chain_.front().from; }  // processing stops before it
-    int64_t hold_until_ns() const { return last_ ? last_->hold_until_ns : 0; }              // while it is held
+    uint64_t held_from() const {
+        return chain_.empty() ? kNowhere : chain_.front().from;
+    }                                                                           // processing stops before it
+    int64_t hold_until_ns() const { return last_ ? last_->hold_until_ns : 0; }  // while it is held
     size_t held_boots() const;
 
     const std::optional<model::ClockRecord>& last() const { return last_; }

@@ -37,7 +37,8 @@ std::optional<model::ClockRecord> ClockWatch::check() {
         begin();
     else
         look();
-    const bool same = old.state == record_.state && old.anchor_ns == record_.anchor_ns && old.wall_ns == record_.wall_ns;
+    const bool same =
+        old.state == record_.state && old.anchor_ns == record_.anchor_ns && old.wall_ns == record_.wall_ns;
     if (std::exchange(begun_, true) && same) return std::nullopt;
     return record_;
 }
@@ -56,7 +57,8 @@ bool ClockWatch::vouched() {
 void ClockWatch::set_synced() {
     if (clock_.wall_ns() + model::kSmallStepNs < floor_ns_) {
         base::log::warning(
-            "clock: the synchronised time {} is before the newest one known so far, {}; it is believed, that one is not",
+            "clock: the synchronised time {} is before the newest one known so far, {}; it is believed, that one is "
+            "not",
             when(clock_.wall_ns()), when(floor_ns_));
         reset_from_ns_ = floor_ns_;
         reset_at_ns_ = clock_.boot_ns();
@@ -68,7 +70,8 @@ void ClockWatch::set_synced() {
 
 void ClockWatch::step_to(int64_t anchor_ns) {
     if (anchor_ns < record_.anchor_ns - model::kSmallStepNs) record_.epoch++;
-    if (record_.hold_until_ns != 0) record_.hold_until_ns += base::floor_to(anchor_ns - record_.anchor_ns, base::kNsPerUs);
+    if (record_.hold_until_ns != 0)
+        record_.hold_until_ns += base::floor_to(anchor_ns - record_.anchor_ns, base::kNsPerUs);
     record_.anchor_ns = anchor_ns;
 }
 
@@ -101,15 +104,14 @@ void ClockWatch::begin() {
 // Arrival time goes on from what is known for certain: never below the floor, never through time used before.
 void ClockWatch::begin_unsynced() {
     const int64_t wall_ns = clock_.wall_ns();
-    const int64_t start_ns =
-        wall_ns < floor_ns_ ? before_.free_from(floor_ns_, kLead) : before_.free_from(wall_ns, 0);
+    const int64_t start_ns = wall_ns < floor_ns_ ? before_.free_from(floor_ns_, kLead) : before_.free_from(wall_ns, 0);
     record_.state = State::unsynced;
     record_.anchor_ns += start_ns - wall_ns;
     const bool wait = hold_ns() > 0 && before_.held_boots() < kMostHeldBoots;
     record_.hold_until_ns = wait ? base::floor_to(now_ns() + hold_ns(), base::kNsPerUs) : 0;  // as the log has times
-    base::log::warning("clock: not synchronised; arrival time goes on from {}{}", when(now_ns()),
-                       wait ? base::format("; processing waits up to {} for it", base::format_duration(hold_ns()))
-                            : std::string());
+    base::log::warning(
+        "clock: not synchronised; arrival time goes on from {}{}", when(now_ns()),
+        wait ? base::format("; processing waits up to {} for it", base::format_duration(hold_ns())) : std::string());
 }
 
 int64_t ClockWatch::hold_ns() const {

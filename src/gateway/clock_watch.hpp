@@ -27,8 +27,8 @@ struct ClockStatus {
     uint32_t epoch = 0;
     std::optional<int64_t> unsynced_for_ns;  // since this process looked at it first
     int64_t hold_until_ns = 0;               // arrival; 0 = processing does not wait
-    std::optional<int64_t> step_ns;        // the last step of the wall clock this process saw
-    std::optional<int64_t> reset_from_ns;  // the floor was above a synchronised clock within the last hour
+    std::optional<int64_t> step_ns;          // the last step of the wall clock this process saw
+    std::optional<int64_t> reset_from_ns;    // the floor was above a synchronised clock within the last hour
 };
 
 class ClockWatch {

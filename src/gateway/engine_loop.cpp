@@ -235,8 +235,7 @@ void EngineLoop::run() {
             return;
         }
         int64_t wait = 60 * base::kNsPerSecond;
-        if (const int64_t deadline = next_tick_ns();
-            deadline != base::kNever && deadline != ticked_for_ns_)
+        if (const int64_t deadline = next_tick_ns(); deadline != base::kNever && deadline != ticked_for_ns_)
             wait = std::clamp<int64_t>(deadline - arrival_.now_ns(), base::kNsPerMs, wait);
         changed_.wait_for(lock, std::chrono::nanoseconds(wait), [&] { return stopping_ || finishing_ || woken_; });
         woken_ = false;

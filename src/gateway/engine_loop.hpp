@@ -33,7 +33,7 @@ class EngineLoop {
     engine::Stats stats() const;
     int64_t watermark_ns() const {
         return watermark_ns_.load();
-    }  // refreshed every few seconds; kNever = no open window
+    }                                                       // refreshed every few seconds; kNever = no open window
     uint64_t repaired() const { return repaired_.load(); }  // messages whose arrival was, since the start
     uint64_t progress() const { return progress_.load(); }
     bool idle() const { return idle_.load(); }

@@ -188,9 +188,10 @@ ClockTrouble clock_trouble(const ClockStatus& clock) {
     if (clock.unsynced_for_ns) {
         const auto since = base::format_duration(*clock.unsynced_for_ns / 1'000'000'000 * 1'000'000'000);
         if (clock.hold_until_ns != 0)
-            return {"TRB-CLOCK-001", base::format("clock not synchronised for {}; processing waits until {} UTC for it; "
-                                                  "messages are being stored and acknowledged",
-                                                  since, time_of_day(clock.hold_until_ns))};
+            return {"TRB-CLOCK-001",
+                    base::format("clock not synchronised for {}; processing waits until {} UTC for it; "
+                                 "messages are being stored and acknowledged",
+                                 since, time_of_day(clock.hold_until_ns))};
         return {"TRB-CLOCK-002", base::format("clock not synchronised for {}; times of arrival may be wrong and are "
                                               "marked so; times of the devices count as they are",
                                               since)};

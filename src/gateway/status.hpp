@@ -46,7 +46,7 @@ struct StatusSnapshot {
     std::string clock_policy;
     int64_t clock_floor_ns = 0;
     uint64_t repaired = 0;  // messages whose arrival was, since the start
-    model::Ledger ledger;  // committed
+    model::Ledger ledger;   // committed
 };
 
 // What is wrong with the clock, in plain words; no code = nothing.

@@ -43,7 +43,8 @@ TEST_CASE("clock history: states there and back, and garbage") {
     CHECK(again.at(3) == State::unsynced);
     CHECK(again.at(9) == State::unsynced);
     CHECK(again.at(10) == State::synced);
-    for (const char* garbage : {":1", ",", "x", "7", "7:", "7:x", "99999999999999999999999:1", ";;;;", "1:2:3", ";;;;;;;;;"})
+    for (const char* garbage :
+         {":1", ",", "x", "7", "7:", "7:x", "99999999999999999999999:1", ";;;;", "1:2:3", ";;;;;;;;;"})
         CHECK(ClockHistory(garbage).text() == ";;;;;;");
     CHECK(ClockHistory("1:2,junk").text() == "1:2;;;;;;");
     CHECK(ClockHistory("1:2,").text() == "1:2;;;;;;");

@@ -37,8 +37,8 @@ window = { size = "10s", lateness = "2s" }
 )";
 
 enum class Wrong { year_1970, hour_behind, hour_ahead, ten_years_ahead, leap_second, local_time };
-constexpr std::array<std::string_view, 6> kWrongNames{"boot in 1970", "-1 h", "+1 h", "+10 years", "leap second",
-                                                      "local time"};
+constexpr std::array<std::string_view, 6> kWrongNames{"boot in 1970", "-1 h",        "+1 h",
+                                                      "+10 years",    "leap second", "local time"};
 struct Row {
     Wrong wrong;
     std::optional<int> sync_minutes;  // after the last boot; nothing = never
@@ -341,8 +341,9 @@ class World {
 
 TEST_CASE("clock matrix") {
     base::log::set_level("error");
-    MESSAGE("clock          sync    reboots  kill -9   messages  lost  repaired  unsynced  worst synced  worst marked  "
-            "device changed  overlaps  late");
+    MESSAGE(
+        "clock          sync    reboots  kill -9   messages  lost  repaired  unsynced  worst synced  worst marked  "
+        "device changed  overlaps  late");
     for (size_t wrong = 0; wrong < kWrongNames.size(); wrong++)
         for (const std::optional<int> sync : {std::optional(0), std::optional(10), std::optional<int>()})
             for (const bool reboots : {false, true})
