@@ -43,7 +43,7 @@ TEST_CASE("status: what is wrong with the clock, in plain words") {
     clock.hold_until_ns = 1'700'000'000 * base::kNsPerSecond;
     CHECK(clock_trouble(clock).code == "TRB-CLOCK-001");
     CHECK(clock_trouble(clock).text ==
-          "clock not synchronised for 3.007min; processing waits until 22:13:20 UTC for it; messages are being stored "
+          "clock not synchronised for 3min; processing waits until 22:13:20 UTC for it; messages are being stored "
           "and "
           "acknowledged");
     auto s = snapshot();
