@@ -3,7 +3,10 @@
 
 #include <sys/timex.h>
 
+#include <charconv>
 #include <ctime>
+
+#include "base/files.hpp"
 
 namespace tributary::base {
 namespace {
@@ -24,5 +27,19 @@ bool SystemClock::synchronised() const {
     const int result = adjtimex(&state);
     return result != -1 && result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
 }
+
+// The first 16 hex digits of the kernel's random number for this boot.
+uint64_t SystemClock::boot() const {
+    const auto text = read_file("/proc/sys/kernel/random/boot_id");
+    if (!text) return 0;
+    std::string digits;
+    for (const char c : *text)
+        if (c != '-' && digits.size() < 16) digits += c;
+    uint64_t number = 0;
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number, 16);
+    return read.ec == std::errc{} ? number : 0;
+}
+
+int64_t build_day_ns() { return int64_t{TRIBUTARY_BUILD_DAY} * 86'400 * kNsPerSecond; }
 
 }  // namespace tributary::base

@@ -19,6 +19,7 @@ class Clock {
     virtual int64_t wall_ns() const = 0;    // since 1970 UTC; may step
     virtual int64_t boot_ns() const = 0;    // since boot, suspended time included; never steps
     virtual bool synchronised() const = 0;  // the kernel's own word (adjtimex)
+    virtual uint64_t boot() const = 0;      // another number after each boot of the machine; 0 = not known
 };
 
 class SystemClock final : public Clock {
@@ -26,15 +27,18 @@ class SystemClock final : public Clock {
     int64_t wall_ns() const override;
     int64_t boot_ns() const override;
     bool synchronised() const override;
+    uint64_t boot() const override;
 };
 
 // Moves only by hand. Any thread.
 class ManualClock final : public Clock {
   public:
-    explicit ManualClock(int64_t wall_ns, int64_t boot_ns = 0) : wall_(wall_ns), boot_(boot_ns) {}
+    explicit ManualClock(int64_t wall_ns, int64_t boot_ns = 0, uint64_t boot = 1)
+        : wall_(wall_ns), boot_(boot_ns), number_(boot) {}
     int64_t wall_ns() const override { return wall_.load(); }
     int64_t boot_ns() const override { return boot_.load(); }
     bool synchronised() const override { return synchronised_.load(); }
+    uint64_t boot() const override { return number_; }
     void advance(int64_t ns) { wall_ += ns, boot_ += ns; }
     void step_wall(int64_t ns) { wall_ += ns; }
     void set_synchronised(bool yes) { synchronised_ = yes; }
@@ -42,9 +46,15 @@ class ManualClock final : public Clock {
   private:
     std::atomic<int64_t> wall_, boot_;
     std::atomic<bool> synchronised_{true};
+    const uint64_t number_;
 };
+
+// The day this program was built (SOURCE_DATE_EPOCH counts): no true clock is before it.
+int64_t build_day_ns();
 
 // Floor division: the right millisecond for times before 1970 too.
 constexpr int64_t ns_to_ms(int64_t ns) { return ns >= 0 ? ns / kNsPerMs : -((-ns + kNsPerMs - 1) / kNsPerMs); }
+// The multiple of unit at or below ns.
+constexpr int64_t floor_to(int64_t ns, int64_t unit) { return ns - ((ns % unit) + unit) % unit; }
 
 }  // namespace tributary::base

@@ -96,6 +96,12 @@ std::string nearest(std::string_view word, std::span<const std::string_view> can
 }
 
 std::optional<int64_t> parse_time_ns(std::string_view text) {
+    bool local = false;
+    return parse_time_ns(text, local);
+}
+
+std::optional<int64_t> parse_time_ns(std::string_view text, bool& local) {
+    local = true;
     size_t at = 0;
     const auto digits = [&](size_t count) -> std::optional<int> {
         if (at + count > text.size()) return std::nullopt;
@@ -139,7 +145,8 @@ std::optional<int64_t> parse_time_ns(std::string_view text) {
                 fraction_ns += (text[at] - '0') * scale;
             if (at == start) return std::nullopt;
         }
-        if (!mark("Zz") && at < text.size()) {
+        local = at == text.size();
+        if (!mark("Zz") && !local) {
             const bool west = text[at] == '-';
             if (!mark("+-")) return std::nullopt;
             const auto zh = digits(2);

@@ -25,8 +25,11 @@ std::optional<double> parse_number(std::string_view text);
 // The candidate nearest to word by Damerau-Levenshtein distance, if it is near enough to be a slip; else empty.
 std::string nearest(std::string_view word, std::span<const std::string_view> candidates);
 
-// RFC 3339 ("2026-05-01T12:00:00.25Z", blank instead of T allowed, zone optional = UTC) to ns since 1970 UTC.
+// RFC 3339 ("2026-05-01T12:00:00.25Z", blank instead of T allowed, zone optional = UTC) to ns since 1970 UTC. A leap
+// second, 23:59:60, is the second that follows it.
 std::optional<int64_t> parse_time_ns(std::string_view text);
+// The same; local: the text names no zone.
+std::optional<int64_t> parse_time_ns(std::string_view text, bool& local);
 std::string format_time_ms(int64_t ms);  // "2026-05-01T12:00:00.250Z"
 
 }  // namespace tributary::base

@@ -56,6 +56,7 @@ struct Field {
 struct Decoded {
     std::vector<Field> fields;  // in the order of StreamSettings::values
     std::optional<int64_t> event_ns;
+    bool local = false;  // event_ns is local time, of a text without zone, read as if it were UTC
 };
 
 class Decoder {

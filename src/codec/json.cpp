@@ -94,6 +94,7 @@ class JsonDecoder final : public Decoder {
     Reason decode(std::string_view payload, Decoded& out) override {
         out.fields.clear();
         out.event_ns.reset();
+        out.local = false;
         if (payload.find_first_not_of(" \t\r\n") == std::string_view::npos) return Reason::empty;
         // The parser takes a NUL byte for the end of its input.
         if (payload.find('\0') != std::string_view::npos) return Reason::json;
@@ -117,7 +118,7 @@ class JsonDecoder final : public Decoder {
         if (node == kNone) return true;
         for (const uint32_t target : tree_.at(node).targets) {
             if (target == time_target())
-                time_ = {true, time_from_number(number, stream_.time_unit_ns)};
+                time_ = {true, time_from_number(number, stream_.time_unit_ns), false};
             else if (is_integer_text(text))
                 set_text(target, text);
             else
@@ -131,8 +132,8 @@ class JsonDecoder final : public Decoder {
         for (const uint32_t target : tree_.at(node).targets) {
             if (target != time_target())
                 set_text(target, text);
-            else if (const auto time = time_from_text(text))
-                time_ = {true, *time};
+            else if (const auto time = time_from_text(text, time_.local))
+                time_.good = true, time_.ns = *time;
             else
                 time_.good = false;
         }
@@ -169,6 +170,7 @@ class JsonDecoder final : public Decoder {
     struct Time {
         bool good = false;
         int64_t ns = 0;
+        bool local = false;
     };
 
     uint32_t time_target() const { return static_cast<uint32_t>(stream_.values.size()); }
@@ -232,7 +234,7 @@ class JsonDecoder final : public Decoder {
                 constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
                 const bool fits = number < 0 || static_cast<uint64_t>(number) <= kMost;
                 const auto whole = fits ? static_cast<int64_t>(number) : static_cast<int64_t>(kMost);
-                time_ = {true, time_from_integer(whole, stream_.time_unit_ns)};
+                time_ = {true, time_from_integer(whole, stream_.time_unit_ns), false};
             } else if (too_large) {
                 std::array<char, 24> digits;
                 const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
@@ -274,6 +276,7 @@ class JsonDecoder final : public Decoder {
         if (!stream_.time_pointer.empty()) {
             if (!time_.good) return Reason::bad_time;
             out.event_ns = time_.ns;
+            out.local = time_.local;
         }
         for (uint32_t i = 0; i < slots_.size(); i++) {
             if (!slots_[i].seen) continue;

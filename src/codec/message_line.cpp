@@ -18,7 +18,8 @@ base::Error error(std::string_view what) { return {"TRB-CODEC-001", std::string(
 std::optional<int64_t> milliseconds(const Json& value) {
     if (value.is_number_integer()) return time_from_integer(value.get<int64_t>(), base::kNsPerMs);
     if (value.is_number()) return time_from_number(value.get<double>(), base::kNsPerMs);
-    if (value.is_string()) return time_from_text(value.get_ref<const std::string&>());
+    bool local = false;
+    if (value.is_string()) return time_from_text(value.get_ref<const std::string&>(), local);
     return std::nullopt;
 }
 

@@ -38,8 +38,8 @@ int64_t time_from_number(double value, int64_t unit_ns) {
     return std::clamp(whole * unit_ns + steps * step_ns, -kTimeLimitNs, kTimeLimitNs);
 }
 
-std::optional<int64_t> time_from_text(std::string_view text) {
-    const auto time = base::parse_time_ns(text);
+std::optional<int64_t> time_from_text(std::string_view text, bool& local) {
+    const auto time = base::parse_time_ns(text, local);
     if (!time) return std::nullopt;
     return std::clamp(*time, -kTimeLimitNs, kTimeLimitNs);
 }

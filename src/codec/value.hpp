@@ -23,6 +23,6 @@ Reason scaled(const config::StreamSettings& stream, double number, model::Value&
 // a double of seconds carries no more.
 int64_t time_from_integer(int64_t value, int64_t unit_ns);
 int64_t time_from_number(double value, int64_t unit_ns);
-std::optional<int64_t> time_from_text(std::string_view text);
+std::optional<int64_t> time_from_text(std::string_view text, bool& local);  // local: it names no zone
 
 }  // namespace tributary::codec

@@ -152,6 +152,7 @@ std::string stream_text(const StreamSettings& stream) {
     write_values(writer, stream);
     writer.optional_text("time", stream.time_pointer);
     writer.text("time_unit", time_unit_name(stream.time_unit_ns));
+    writer.optional_text("time_zone", stream.time_zone);
     writer.optional_text("unit", stream.unit);
     writer.raw("scale", float_text(stream.scale));
     writer.raw("offset", float_text(stream.offset));

@@ -20,6 +20,11 @@ constexpr std::array kGateway{
          "auto: believe the kernel whether its clock is synchronised; trusted: the host keeps it right", 0, 0,
          "auto|trusted"},
         &GatewaySettings::clock},
+    Key<GatewaySettings>{{"unsynced_hold", special, "auto",
+                          "How long processing waits at start for a synchronised clock, 0s = not at all; auto: 15min "
+                          "where this store has seen one before, else 2min",
+                          0, 0, "", false, "duration or auto"},
+                         {}},
     Key<GatewaySettings>{{"control_socket", text, "",
                           "Socket for `status`; default: `$RUNTIME_DIRECTORY/control.sock`, else "
                           "`/run/tributary/control.sock`"},
@@ -120,6 +125,10 @@ constexpr std::array kStream{
     Key<StreamSettings>{{"time", text, "", "JSON pointer to the time; default: time of arrival"},
                         &StreamSettings::time_pointer},
     Key<StreamSettings>{{"time_unit", special, "ms", "Unit of a time that is a number", 0, 0, "s|ms|us|ns"}, {}},
+    Key<StreamSettings>{{"time_zone", text, "UTC",
+                         "Zone of a time text that names none, like `Europe/Berlin`; an hour that comes twice: the one "
+                         "nearer to arrival"},
+                        &StreamSettings::time_zone},
     Key<StreamSettings>{{"unit", text, "", "Unit of the value, after scaling"}, &StreamSettings::unit},
     Key<StreamSettings>{{"scale", number, "1.0", "value = payload * scale + offset"}, &StreamSettings::scale},
     Key<StreamSettings>{{"offset", number, "0.0", "See scale"}, &StreamSettings::offset},

@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "base/units.hpp"
 
 namespace tributary::config {
 namespace {
@@ -193,8 +194,21 @@ bool plain_name(std::string_view name) {
     return good && !name.empty();
 }
 
+void read_hold(Reader& reader, const Entry& entry, GatewaySettings& into) {
+    if (!reader.is(entry, NodeKind::text, "a duration or \"auto\"")) return;
+    if (entry.value.text == "auto") return;
+    const auto hold = base::parse_duration_ns(entry.value.text);
+    if (!hold)
+        reader.error(kUnits, entry.value.position, hold.error().message, "units: ms, s, min, h, d; or \"auto\"");
+    else if (*hold < 0 || *hold > 24 * 3600 * base::kNsPerSecond)
+        reader.error(kValue, entry.value.position, "\"unsynced_hold\" must be between 0s and 24h");
+    else
+        into.unsynced_hold_ns = *hold;
+}
+
 void read_gateway(Reader& reader, const Node& table, GatewaySettings& into) {
     reader.read(table, "[gateway]", gateway_keys(), into);
+    if (const auto* hold = table.find("unsynced_hold")) read_hold(reader, *hold, into);
     const auto* id = table.find("id");
     if (id != nullptr && id->value.kind == NodeKind::text && (!plain_name(into.id) || into.id.size() > 100))
         reader.error(kForm, id->value.position, base::format("\"{}\" cannot be the id", into.id),

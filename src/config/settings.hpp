@@ -18,8 +18,9 @@ namespace tributary::config {
 struct GatewaySettings {
     std::string id;  // default: host name
     std::string log_level = "info";
-    std::string clock = "auto";  // auto (believe the kernel) | trusted (the host keeps it right)
-    std::string control_socket;  // default: $RUNTIME_DIRECTORY/control.sock, else /run/tributary/control.sock
+    std::string clock = "auto";     // auto (believe the kernel) | trusted (the host keeps it right)
+    int64_t unsynced_hold_ns = -1;  // -1: auto
+    std::string control_socket;     // default: $RUNTIME_DIRECTORY/control.sock, else /run/tributary/control.sock
 
     bool operator==(const GatewaySettings&) const = default;
 };
@@ -125,6 +126,7 @@ struct StreamSettings {
     std::vector<ValueField> values{{"", "/value"}};
     std::string time_pointer;  // "" = arrival
     int64_t time_unit_ns = base::kNsPerMs;
+    std::string time_zone;  // of time texts that name none; "" = UTC
     std::string unit;
     double scale = 1.0, offset = 0.0;
     uint8_t forward = 0;  // Forward bits, default filled in

@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "base/zone.hpp"
 #include "config/sections.hpp"
 #include "model/topic_filter.hpp"
 
@@ -75,6 +76,14 @@ void read_time_keys(Reader& reader, const Node& table, StreamSettings& stream) {
                                   : *word == "ms" ? base::kNsPerMs
                                   : *word == "us" ? base::kNsPerUs
                                                   : 1;
+    }
+    if (const auto* zone = table.find("time_zone"); zone != nullptr && !stream.time_zone.empty()) {
+        if (const auto found = base::Zone::find(stream.time_zone); !found)
+            reader.error(kForm, zone->value.position, found.error().message, "a name of the IANA time zones");
+        if (stream.time_zone == "UTC") stream.time_zone.clear();
+        if (table.find("time") == nullptr)
+            reader.warn(kDoubtful, zone->position, "time_zone is set, but no time is read from the payload",
+                        "set time to the JSON pointer of the time");
     }
     if (const auto* min = table.find("min_time")) {
         const bool fits = min->value.kind == NodeKind::time || reader.is(*min, NodeKind::text, "a time");

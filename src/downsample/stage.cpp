@@ -155,6 +155,14 @@ void Stage::forget(model::SeriesId series) {
     if (series < texts_.size()) texts_[series].clear();
 }
 
+void Stage::arrival_back(int64_t by_ns) {
+    const auto back = [&](int64_t& ns) {
+        if (ns != base::kNever) ns = std::max(ns - by_ns, -(INT64_MAX / 2));
+    };
+    for (Slot& slot : slots_) back(slot.deadline_ns);
+    for (Deadline& deadline : heap_) back(deadline.deadline_ns);  // all alike, so it stays a heap
+}
+
 void Stage::restart() {
     slots_.clear();
     heap_.clear();

@@ -50,7 +50,8 @@ class Stage {
     int64_t newest_ns(model::SeriesId series) const;  // of what went through; INT64_MIN: nothing did
     uint64_t cut_windows() const { return cut_; }     // reduced in parts for want of room, since construction
     void forget(model::SeriesId series);              // nothing must wait; its number gets a new life
-    void restart();                                   // forgets everything: a new time epoch
+    void restart();                                   // forgets everything
+    void arrival_back(int64_t by_ns);  // now_ns will be so much less from here on: deadlines move with it
 
     void save(std::string& out) const;
     bool load(base::ByteReader& in);  // false: the bytes are not ours; unusable then

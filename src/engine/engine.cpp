@@ -188,9 +188,12 @@ class StreamEngine final : public Engine {
     }
 
     void on_clock(const model::ClockRecord& clock, int64_t arrival_ns, const Context& context) {
-        if (s_.clock_seen && clock.epoch != s_.epoch) {
-            for (const auto& stream : s_.streams) stream->restart(context);
+        // Behind a repaired stretch the numbers count steps that nobody has to see any more.
+        const bool back = arrival_ns < s_.now_ns - model::kSmallStepNs;
+        if (back || (s_.clock_seen && clock.epoch != s_.epoch && !clock.repaired)) {
+            for (const auto& stream : s_.streams) stream->restart(s_.now_ns - arrival_ns, context);
             s_.now_ns = arrival_ns;
+            close_idle(context);  // renews the bound
         }
         s_.clock_seen = true;
         s_.epoch = clock.epoch;
@@ -240,7 +243,7 @@ base::Result<> StreamEngine::restore(std::string_view state) {
     State fresh;
     fresh.config_text = in.text();
     fresh.now_ns = std::clamp(in.signed_varint(), -codec::kTimeLimitNs, codec::kTimeLimitNs);
-    fresh.clock = static_cast<model::ClockState>(std::min<uint8_t>(in.byte(), 2));
+    fresh.clock = static_cast<model::ClockState>(std::min<uint8_t>(in.byte(), 3));
     fresh.epoch = static_cast<uint32_t>(in.varint());
     fresh.clock_seen = in.byte() != 0;
     const uint64_t mutes = in.varint();

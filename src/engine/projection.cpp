@@ -2,6 +2,7 @@
 #include "engine/projection.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "model/topic_filter.hpp"
 
@@ -10,6 +11,15 @@ namespace {
 
 constexpr size_t kMostRoutes = 16'384;
 
+// The instant a local time names. Twice: the one nearer to arrival. Never: read by the offset before the gap, which
+// moves it forward by the gap.
+int64_t instant(const base::Zone& zone, int64_t local_ns, int64_t arrival_ns) {
+    const auto found = zone.instants(local_ns);
+    if (found.kind != base::Zone::Kind::twice) return found.later_ns;
+    return std::abs(arrival_ns - found.earlier_ns) < std::abs(arrival_ns - found.later_ns) ? found.earlier_ns
+                                                                                           : found.later_ns;
+}
+
 }  // namespace
 
 MessageProjection::MessageProjection(std::shared_ptr<const config::Settings> settings)
@@ -17,6 +27,9 @@ MessageProjection::MessageProjection(std::shared_ptr<const config::Settings> set
     for (const auto& stream : settings_->streams) {
         const codec::Format* format = codec::find_format(stream.format);
         decoders_.push_back((format != nullptr ? format->make : codec::make_auto)(stream));
+        zones_.emplace_back();
+        if (stream.time_zone.empty()) continue;
+        if (const auto zone = base::Zone::find(stream.time_zone)) zones_.back() = *zone;
     }
 }
 
@@ -68,7 +81,7 @@ codec::Reason MessageProjection::project(const model::Message& message, int64_t 
     }
     const auto& settings = settings_->streams[stream];
     model::Reading common;
-    stamp(settings, std::clamp(arrival_ns, -codec::kTimeLimitNs, codec::kTimeLimitNs), common, replaced);
+    stamp(stream, std::clamp(arrival_ns, -codec::kTimeLimitNs, codec::kTimeLimitNs), common, replaced);
     for (const codec::Field& field : decoded_.fields) {
         model::Reading reading = common;
         reading.value = field.value;
@@ -77,13 +90,17 @@ codec::Reason MessageProjection::project(const model::Message& message, int64_t 
     return codec::Reason::none;
 }
 
-void MessageProjection::stamp(const config::StreamSettings& stream, int64_t arrival_ns, model::Reading& reading,
-                              uint64_t& replaced) {
+void MessageProjection::stamp(uint32_t index, int64_t arrival_ns, model::Reading& reading, uint64_t& replaced) {
+    const auto& stream = settings_->streams[index];
     const bool unsynced = clock_ == model::ClockState::unsynced;
     reading.event_ns = arrival_ns;
-    reading.mark = unsynced ? model::TimeMark::unsynced : model::TimeMark::arrival;
+    reading.mark = unsynced                                ? model::TimeMark::unsynced
+                   : clock_ == model::ClockState::repaired ? model::TimeMark::repaired
+                                                           : model::TimeMark::arrival;
     if (!decoded_.event_ns) return;
-    const int64_t device_ns = *decoded_.event_ns;
+    const auto& zone = zones_[index];
+    const int64_t device_ns =
+        decoded_.local && zone ? instant(*zone, *decoded_.event_ns, arrival_ns) : *decoded_.event_ns;
     // An unsynchronised clock of ours cannot say that a device is ahead.
     const bool ahead = !unsynced && device_ns > arrival_ns && device_ns - arrival_ns > stream.max_ahead_ns;
     if (ahead || device_ns < stream.min_time_ns) {

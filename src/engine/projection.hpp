@@ -6,9 +6,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
+#include "base/zone.hpp"
 #include "codec/codec.hpp"
 #include "engine/engine.hpp"
 
@@ -40,10 +42,11 @@ class MessageProjection final : public Projection {
 
     const Route& route(std::string_view topic);
     Route make_route(std::string_view topic) const;
-    void stamp(const config::StreamSettings& stream, int64_t arrival_ns, model::Reading& reading, uint64_t& replaced);
+    void stamp(uint32_t stream, int64_t arrival_ns, model::Reading& reading, uint64_t& replaced);
 
     std::shared_ptr<const config::Settings> settings_;
     std::vector<std::unique_ptr<codec::Decoder>> decoders_;  // by stream
+    std::vector<std::optional<base::Zone>> zones_;           // by stream; nothing = UTC
     model::ClockState clock_ = model::ClockState::synced;
     Routes routes_;  // only looked up, never walked
     Routes::const_iterator last_;

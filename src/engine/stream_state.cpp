@@ -49,6 +49,8 @@ Use StreamState::add(std::string_view name, const model::Reading& reading, const
     if (!windowed && !detected && !thinning_) return Use::none;
     const auto series = admit(name, context);
     if (!series) return Use::refused;
+    ahead_ns_[*series] =
+        std::max(ahead_ns_[*series], reading.mark == model::TimeMark::device ? reading.event_ns : base::kNever);
     const bool kept = thinning_ && thin(*series, reading, context);
     if (windowed) {
         late_.clear();
@@ -72,7 +74,10 @@ std::optional<model::SeriesId> StreamState::admit(std::string_view name, const C
             return std::nullopt;
         }
         series = series_.intern(name);
-        if (last_arrival_ns_.size() <= *series) last_arrival_ns_.resize(*series + 1);
+        if (last_arrival_ns_.size() <= *series) {
+            last_arrival_ns_.resize(*series + 1);
+            ahead_ns_.resize(*series + 1, INT64_MIN);
+        }
     }
     last_arrival_ns_[*series] = context.now_ns;
     return series;
@@ -107,6 +112,7 @@ void StreamState::forget(model::SeriesId series, const Context& context) {
     }
     series_.release(series);
     last_arrival_ns_[series] = base::kNever;
+    ahead_ns_[series] = INT64_MIN;
     context.stats.series_forgotten++;
 }
 
@@ -210,12 +216,25 @@ void StreamState::close_event(model::SeriesId series, size_t stage, const Contex
     event = {};
 }
 
-void StreamState::restart(const Context& context) {
-    flush(context);
-    windows_.restart();
-    if (thinning_) thinning_->restart();
-    std::fill(events_.begin(), events_.end(), EventState{});
-    std::fill(newest_ns_.begin(), newest_ns_.end(), INT64_MIN);
+void StreamState::restart(int64_t back_ns, const Context& context) {
+    const int64_t most_ns = context.now_ns - back_ns + settings_->max_ahead_ns;
+    for (model::SeriesId series = 0; series < ahead_ns_.size(); series++) {
+        if (last_arrival_ns_[series] != base::kNever) last_arrival_ns_[series] -= back_ns;
+        if (ahead_ns_[series] <= most_ns) continue;
+        ahead_ns_[series] = INT64_MIN;
+        windows_.forget(series, closed_);
+        if (thinning_) {
+            flush_reduced(series, context);
+            thinning_->forget(series);
+        }
+        if (series >= newest_ns_.size()) continue;
+        for (size_t i = 0; i < stages_.size(); i++) close_event(series, i, context);
+        newest_ns_[series] = INT64_MIN;
+    }
+    emit_closed(context);
+    nobody_silent_before_ns_ = 0;
+    windows_.arrival_back(back_ns);
+    if (thinning_) thinning_->arrival_back(back_ns);
 }
 
 void StreamState::count(Stats& stats) const {
@@ -232,6 +251,7 @@ void StreamState::count(Stats& stats) const {
 void StreamState::save(std::string& out) const {
     series_.save(out);
     for (const int64_t arrival : last_arrival_ns_) base::put_signed(out, arrival);
+    for (const int64_t ahead : ahead_ns_) base::put_signed(out, ahead);
     windows_.save(out);
     base::put_varint(out, newest_ns_.size());
     for (const int64_t newest : newest_ns_) base::put_signed(out, newest);
@@ -247,6 +267,7 @@ void StreamState::save(std::string& out) const {
 bool StreamState::load(base::ByteReader& in) {
     if (!series_.load(in)) return false;
     for (size_t i = 0; i < series_.size(); i++) last_arrival_ns_.push_back(in.signed_varint());
+    for (size_t i = 0; i < series_.size(); i++) ahead_ns_.push_back(in.signed_varint());
     if (!in.ok() || !windows_.load(in)) return false;
     const uint64_t rows = in.varint();
     if (rows > series_.size() || (stages_.empty() && rows != 0) || rows * stride_ > in.left()) return false;

@@ -47,8 +47,11 @@ class StreamState {
 
     Use add(std::string_view series, const model::Reading& reading, const Context& context);
     void close_idle(const Context& context);
-    void flush(const Context& context);    // closes all windows and events
-    void restart(const Context& context);  // a new time epoch: flush, and no memory of times; detectors keep theirs
+    void flush(const Context& context);  // closes all windows and events
+    // A new time epoch, arrival went back by so much. Series with times of arrival among theirs, or with times that lie
+    // ahead now (their clock was set with ours), close windows and events and remember no times; detectors keep their
+    // state. Where the devices' own times still make sense, all goes on.
+    void restart(int64_t back_ns, const Context& context);
 
     int64_t bound_ns() const {
         return thinning_ ? std::min(windows_.bound_ns(), thinning_->bound_ns()) : windows_.bound_ns();
@@ -96,6 +99,7 @@ class StreamState {
     std::unique_ptr<Thinning> thinning_;  // null: none is configured
     std::vector<Stage> stages_;
     std::vector<int64_t> last_arrival_ns_;  // by series
+    std::vector<int64_t> ahead_ns_;         // by series: its greatest event time; kNever where arrival stood in
     int64_t nobody_silent_before_ns_ = 0;   // arrival; until then there is nothing to forget
     size_t stride_ = 0;                     // detector bytes per series
     std::vector<std::byte> bytes_;          // series * stride_

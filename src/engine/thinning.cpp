@@ -51,11 +51,6 @@ void Thinning::forget(model::SeriesId series) {
     order_.forget(series);
 }
 
-void Thinning::restart() {
-    stage_.restart();
-    order_.restart();
-}
-
 void Thinning::save(std::string& out) const {
     stage_.save(out);
     order_.save(out);

@@ -25,8 +25,8 @@ class Thinning {
     int64_t newest_ns(model::SeriesId series) const { return stage_.newest_ns(series); }
     uint64_t cut_windows() const { return stage_.cut_windows(); }
     uint64_t forced() const { return order_.forced(); }
-    void forget(model::SeriesId series);  // flushed; its number gets a new life
-    void restart();
+    void forget(model::SeriesId series);                              // flushed; its number gets a new life
+    void arrival_back(int64_t by_ns) { stage_.arrival_back(by_ns); }  // now_ns will be so much less from here on
 
     void save(std::string& out) const;
     bool load(base::ByteReader& in);

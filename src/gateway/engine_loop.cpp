@@ -67,8 +67,10 @@ base::Result<> EngineLoop::recover() {
             Collector nowhere;
             model::Ledger nothing;
             model::IntakeRecord record;
-            record.seq = (**config).first;
+            record.seq = from;
             record.arrival_ns = first ? first->first_time_ns : 0;
+            writer_.clocks()->apply(record);
+            record.seq = (**config).first;
             record.body = model::ConfigRecord{engine::kEngineVersion, (**config).second};
             engine_->process(record, nowhere, nothing);
         }
@@ -130,9 +132,11 @@ void EngineLoop::process(const store::Block& block, uint64_t from, bool suppress
     model::IntakeRecord record;
     int64_t newest = 0;
     uint64_t messages = 0;
+    const auto clocks = writer_.clocks();
     while (reader.next(record)) {
         if (record.seq < from) continue;
         if (record.seq >= until) break;
+        if (clocks->apply(record) && !suppressed && record.message() != nullptr) repaired_++;
         engine_->process(record, collector, ledger);
         newest = std::max(newest, record.arrival_ns);
         messages++;
@@ -154,9 +158,13 @@ void EngineLoop::process(const store::Block& block, uint64_t from, bool suppress
 }
 
 bool EngineLoop::process_next() {
+    if (writer_.clocks()->held_from() <= position_) return false;
     auto block = source_.at(model::Log::intake, position_);
     if (!block) return false;
-    process(*block, std::max<uint64_t>(position_, block->first_seq), false, UINT64_MAX);
+    // Asked again: by now it knows the clock records of this block.
+    const uint64_t from = std::max<uint64_t>(position_, block->first_seq), until = writer_.clocks()->held_from();
+    if (until <= from) return false;
+    process(*block, from, false, until);
     {
         const std::lock_guard lock(mutex_);
         stats_ = engine_->stats();
@@ -174,9 +182,15 @@ void EngineLoop::refresh_watermark() {
     watermark_ns_ = engine_->watermark_ns();
 }
 
-// An idle series closes its window although nothing comes: that moment has to stand in the log.
+// What has to happen although nothing comes: an idle series closes its window, or waiting for the clock is over.
+int64_t EngineLoop::next_tick_ns() const {
+    const auto clocks = writer_.clocks();
+    return clocks->held_from() <= position_ ? clocks->hold_until_ns() : engine_->next_deadline_ns();
+}
+
+// That moment has to stand in the log.
 void EngineLoop::tick_if_due() {
-    const int64_t deadline = engine_->next_deadline_ns();
+    const int64_t deadline = next_tick_ns();
     if (deadline == base::kNever || deadline == ticked_for_ns_ || arrival_.now_ns() < deadline) return;
     ticked_for_ns_ = deadline;
     open_.control(model::TickRecord{}, false);
@@ -221,8 +235,7 @@ void EngineLoop::run() {
             return;
         }
         int64_t wait = 60 * base::kNsPerSecond;
-        if (const int64_t deadline = engine_->next_deadline_ns();
-            deadline != base::kNever && deadline != ticked_for_ns_)
+        if (const int64_t deadline = next_tick_ns(); deadline != base::kNever && deadline != ticked_for_ns_)
             wait = std::clamp<int64_t>(deadline - arrival_.now_ns(), base::kNsPerMs, wait);
         changed_.wait_for(lock, std::chrono::nanoseconds(wait), [&] { return stopping_ || finishing_ || woken_; });
         woken_ = false;

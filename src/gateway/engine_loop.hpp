@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine's thread: takes committed intake blocks in order (from memory, from the store when it lags), runs the
 // engine, hands outputs, cursor and ledger to the writer. At start: newest checkpoint, then intake again with outputs
-// suppressed up to the `engine` cursor. It never waits for Kafka.
+// suppressed up to the `engine` cursor. It never waits for Kafka, but for a clock that is not synchronised yet, as long
+// as its record in the log says; arrival stamps are then repaired before the engine sees them (clock_history).
 #pragma once
 
 #include <atomic>
@@ -32,7 +33,8 @@ class EngineLoop {
     engine::Stats stats() const;
     int64_t watermark_ns() const {
         return watermark_ns_.load();
-    }  // refreshed every few seconds; kNever = no open window
+    }                                                       // refreshed every few seconds; kNever = no open window
+    uint64_t repaired() const { return repaired_.load(); }  // messages whose arrival was, since the start
     uint64_t progress() const { return progress_.load(); }
     bool idle() const { return idle_.load(); }
 
@@ -42,6 +44,7 @@ class EngineLoop {
     void run();
     bool process_next();
     void process(const store::Block& block, uint64_t from, bool suppressed, uint64_t until);
+    int64_t next_tick_ns() const;
     void tick_if_due();
     void refresh_watermark();
     void checkpoint_if_worth(bool at_stop);
@@ -55,7 +58,7 @@ class EngineLoop {
     std::unique_ptr<engine::Engine> engine_;
     std::function<void()> processed_;
 
-    std::atomic<uint64_t> position_{1}, progress_{0};
+    std::atomic<uint64_t> position_{1}, progress_{0}, repaired_{0};
     std::atomic<bool> idle_{true};
     std::atomic<int64_t> watermark_ns_{base::kNever};
     int64_t watermark_at_ns_ = 0;

@@ -72,15 +72,20 @@ bool IntakeFeed::load(uint64_t limit) {
     if (!projection_) {
         auto config = source_.reader().config_at(next_);
         if (!config) return false;
-        auto meta = source_.reader().meta();
-        if (!meta) return false;
-        clock_ = ClockHistory((*meta)["clocks"]).at(next_);
+        if (!load_clocks()) return false;
+        clock_ = clocks_.at(next_);
         configure(*config ? std::string_view((**config).second) : std::string_view());
     }
     block_ = source_.at(model::Log::intake, next_);
     if (!block_) return false;
     reader_ = std::make_unique<model::IntakeBlockReader>(block_->body, block_->first_seq);
     return true;
+}
+
+bool IntakeFeed::load_clocks() {
+    auto meta = source_.reader().meta();
+    if (meta) clocks_ = ClockHistory((*meta)["clocks"]);
+    return meta.ok();
 }
 
 bool IntakeFeed::begin_message(const model::IntakeRecord& record) {
@@ -133,7 +138,7 @@ void IntakeFeed::fill(kafka::Item& item) {
     const auto n = static_cast<uint32_t>(part_);
     const auto& message = *current_.message();
     if (part.raw) {
-        record::project_raw(source_of_block(), message, current_.seq, current_.arrival_ns, false, record_);
+        record::project_raw(source_of_block(), message, current_.seq, current_.arrival_ns, clock_, false, record_);
         if (several) {
             record_.id.clear();
             record::append_id(record_.id, block_->incarnation, model::Log::intake, current_.seq, n, true);
@@ -170,6 +175,12 @@ bool IntakeFeed::next(kafka::Item& item) {
             reader_ = nullptr;  // looked one too far; read again when the engine is there
             break;
         }
+        // Here a repair may begin, and the engine, which was here before us, knows it by now.
+        if (std::holds_alternative<model::ClockRecord>(current_.body) && !load_clocks()) {
+            reader_ = nullptr;
+            break;
+        }
+        clocks_.apply(current_);
         next_ = current_.seq + 1;
         if (const auto* config = std::get_if<model::ConfigRecord>(&current_.body)) configure(config->text);
         if (const auto* clock = std::get_if<model::ClockRecord>(&current_.body)) {

@@ -9,6 +9,7 @@
 
 #include "engine/engine.hpp"
 #include "gateway/block_cache.hpp"
+#include "gateway/clock_history.hpp"
 #include "kafka/replicator.hpp"
 
 namespace tributary::gateway {
@@ -65,6 +66,7 @@ class IntakeFeed final : public kafka::Feed {
     };
 
     bool load(uint64_t limit);
+    bool load_clocks();
     void configure(std::string_view text);
     bool begin_message(const model::IntakeRecord& record);
     void fill(kafka::Item& item);
@@ -78,6 +80,7 @@ class IntakeFeed final : public kafka::Feed {
 
     std::shared_ptr<const config::Settings> settings_;
     std::unique_ptr<engine::Projection> projection_;
+    ClockHistory clocks_;
     model::ClockState clock_ = model::ClockState::synced;  // in force at next_
     bool anything_ = false;                                // some stream forwards readings or raw messages
     BlockPointer block_;

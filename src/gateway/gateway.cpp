@@ -39,7 +39,7 @@ config::Loaded load_and_validate(const std::string& path) {
 class Control {
   public:
     Control(const RunOptions& options, config::Settings settings)
-        : options_(options), settings_(std::move(settings)), started_ns_(clock_.wall_ns()) {}
+        : options_(options), settings_(std::move(settings)), started_ns_(clock_.boot_ns()) {}
 
     int run();
 
@@ -57,7 +57,7 @@ class Control {
     config::Settings settings_;
     base::SystemClock clock_;
     metrics::Registry metrics_;
-    const int64_t started_ns_;
+    const int64_t started_ns_;  // boot time
     std::unique_ptr<Runtime> runtime_;
     std::optional<ControlSocket> socket_;
     int64_t retry_at_ns_ = 0, pinged_at_ns_ = 0;
@@ -198,13 +198,13 @@ StatusSnapshot Control::snapshot() const {
     s.version = options_.version;
     s.config_path = options_.config_path;
     s.now_ns = clock_.wall_ns();
-    s.started_ns = started_ns_;
     s.health = metrics_.health();
     s.kafka_brokers = settings_.kafka.brokers;
     s.store_path = settings_.store.path;
     s.store_max_bytes = settings_.store.max_size_bytes;
     s.clock_policy = settings_.gateway.clock;
     if (runtime_) runtime_->fill(s);
+    s.started_ns = s.now_ns - (clock_.boot_ns() - started_ns_);
     return s;
 }
 

@@ -22,6 +22,7 @@ void OpenBlock::close() {
     block.count = writer_.count();
     block.first_time_ns = writer_.first_time_ns();
     block.last_time_ns = writer_.last_time_ns();
+    block.newest_ns = stamped_ns_;
     if (block.count > 0) block.body = writer_.take();
     const size_t tickets = tickets_.size();
     block.tickets = std::move(tickets_);
@@ -36,6 +37,13 @@ void OpenBlock::close() {
     to_writer_.notify_one();
 }
 
+// Lock held. In the resolution of the log, so that everybody who reads it there sees the same.
+int64_t OpenBlock::stamp() {
+    int64_t now = base::floor_to(arrival_.now_ns(), base::kNsPerUs);
+    if (now < stamped_ns_ && now >= stamped_ns_ - model::kSmallStepNs) now = stamped_ns_;
+    return stamped_ns_ = now;
+}
+
 bool OpenBlock::message(const model::Message& message, const mqtt::Ticket* ticket) {
     const std::lock_guard lock(mutex_);
     const size_t cost = message.topic.size() + message.payload.size() + kOverhead;
@@ -44,7 +52,7 @@ bool OpenBlock::message(const model::Message& message, const mqtt::Ticket* ticke
     open_cost_bytes_ += cost;
     if (!has_content()) opened();
     last_message_ns_ = clock_.boot_ns();
-    writer_.add(last_message_ns_ + arrival_.anchor_ns(), message);
+    writer_.add(stamp(), message);
     if (ticket != nullptr) tickets_.push_back(*ticket);
     session_ = message.session;
     if (writer_.count() >= limits_.messages || writer_.bytes() >= limits_.bytes)
@@ -74,7 +82,7 @@ bool OpenBlock::wait_for_room(int64_t timeout_ns) {
 void OpenBlock::session(const model::SessionRecord& record) {
     const std::lock_guard lock(mutex_);
     if (!has_content()) opened();
-    writer_.add(arrival_.now_ns(), record);
+    writer_.add(stamp(), record);
     session_ = record.session;
 }
 
@@ -83,8 +91,13 @@ void OpenBlock::control(const Record& record, bool at_once) {
     const std::lock_guard lock(mutex_);
     if (!has_content()) opened();
     if constexpr (std::is_same_v<Record, model::ConfigRecord>) configs_.emplace_back(writer_.count(), record.text);
-    if constexpr (std::is_same_v<Record, model::ClockRecord>) clocks_.emplace_back(writer_.count(), record);
-    writer_.add(arrival_.now_ns(), record);
+    const int64_t before_ns = stamped_ns_;
+    if constexpr (std::is_same_v<Record, model::ClockRecord>) arrival_.set_anchor_ns(record.anchor_ns);
+    const int64_t now_ns = stamp();
+    if constexpr (std::is_same_v<Record, model::ClockRecord>)
+        clocks_.push_back(
+            {writer_.count(), now_ns, writer_.count() > 0 ? std::optional(before_ns) : std::nullopt, record});
+    writer_.add(now_ns, record);
     if (at_once) close();
 }
 

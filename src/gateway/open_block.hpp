@@ -20,12 +20,16 @@
 namespace tributary::gateway {
 
 // Arrival time: boot clock + anchor, so a step of the wall clock never moves it. The anchor changes by a clock record
-// only.
-class ArrivalClock {
+// only. Who asks it for the wall clock gets arrival time: on a box that starts in 1970 that is nearer to the truth.
+class ArrivalClock final : public base::Clock {
   public:
     explicit ArrivalClock(const base::Clock& clock) : clock_(clock), anchor_ns_(clock.wall_ns() - clock.boot_ns()) {}
     int64_t now_ns() const { return clock_.boot_ns() + anchor_ns_.load(std::memory_order_relaxed); }
     int64_t anchor_ns() const { return anchor_ns_.load(std::memory_order_relaxed); }
+    int64_t wall_ns() const override { return now_ns(); }
+    int64_t boot_ns() const override { return clock_.boot_ns(); }
+    bool synchronised() const override { return clock_.synchronised(); }
+    uint64_t boot() const override { return clock_.boot(); }
     void set_anchor_ns(int64_t anchor_ns) { anchor_ns_.store(anchor_ns, std::memory_order_relaxed); }
 
   private:
@@ -33,16 +37,24 @@ class ArrivalClock {
     std::atomic<int64_t> anchor_ns_;
 };
 
+struct ClockInBlock {
+    uint32_t index = 0;  // in the block
+    int64_t arrival_ns = 0;
+    std::optional<int64_t> before_ns;  // arrival of the record before it in the block
+    model::ClockRecord record;
+};
+
 struct ClosedBlock {
     std::string body;
     uint32_t count = 0;
     int64_t first_time_ns = 0, last_time_ns = 0;
-    std::vector<mqtt::Ticket> tickets;                            // to acknowledge after the commit, in order
-    std::vector<std::pair<uint32_t, std::string>> configs;        // (index in the block, text) of config records
-    std::vector<std::pair<uint32_t, model::ClockRecord>> clocks;  // (index in the block, record)
-    uint64_t duplicates = 0;                                      // redeliveries filtered while it was open
-    size_t cost_bytes = 0;                                        // what it takes of the queue's bound
-    uint32_t session = 0;                                         // newest session number seen
+    int64_t newest_ns = 0;                                  // arrival of the last record
+    std::vector<mqtt::Ticket> tickets;                      // to acknowledge after the commit, in order
+    std::vector<std::pair<uint32_t, std::string>> configs;  // (index in the block, text) of config records
+    std::vector<ClockInBlock> clocks;
+    uint64_t duplicates = 0;  // redeliveries filtered while it was open
+    size_t cost_bytes = 0;    // what it takes of the queue's bound
+    uint32_t session = 0;     // newest session number seen
 };
 
 struct OpenBlockLimits {
@@ -67,9 +79,12 @@ class OpenBlock final : public mqtt::Sink {
     bool wait_for_room(int64_t timeout_ns) override;
     void session(const model::SessionRecord& record) override;
 
-    // Control records: any thread. `at_once` closes the block instead of gathering.
+    // Control records: any thread. `at_once` closes the block instead of gathering. A clock record moves the anchor:
+    // what stands before it in the log is stamped by the old one, what stands behind it by the new one.
     template <class Record>
     void control(const Record& record, bool at_once);
+    // At start: arrival of the newest record in the log. Stamps stand still at it while the clock is a little behind.
+    void resume(int64_t newest_ns) { stamped_ns_ = newest_ns; }
 
     // Writer: waits for a closed block, or for an open one whose time has come, or until `until_ns` (boot time) or
     // wake().
@@ -83,6 +98,7 @@ class OpenBlock final : public mqtt::Sink {
   private:
     void opened();  // lock held: first record of a block
     void close();   // lock held
+    int64_t stamp();
     bool due() const;
     bool has_content() const { return writer_.count() > 0 || !tickets_.empty() || duplicates_ > 0; }
 
@@ -95,10 +111,11 @@ class OpenBlock final : public mqtt::Sink {
     model::IntakeBlockWriter writer_;
     std::vector<mqtt::Ticket> tickets_;
     std::vector<std::pair<uint32_t, std::string>> configs_;
-    std::vector<std::pair<uint32_t, model::ClockRecord>> clocks_;
+    std::vector<ClockInBlock> clocks_;
     std::deque<ClosedBlock> closed_;
     size_t in_use_bytes_ = 0, open_cost_bytes_ = 0;
     int64_t opened_ns_ = 0, last_message_ns_ = 0;
+    int64_t stamped_ns_ = INT64_MIN;  // of the newest record
     uint64_t duplicates_ = 0;
     uint32_t session_ = 0;
     bool woken_ = false;

@@ -39,8 +39,9 @@ class Printer final : public engine::Sink {
         record::project(source_, p.series, p.reading, p.stream->unit, p.stream->labels, seq, n, several, record_);
         print();
     }
+    void set_clock(model::ClockState state) { clock_ = state; }
     void raw(const model::Message& message, uint64_t seq, int64_t arrival_ns) {
-        record::project_raw(source_, message, seq, arrival_ns, true, record_);
+        record::project_raw(source_, message, seq, arrival_ns, clock_, true, record_);
         print();
     }
 
@@ -54,6 +55,7 @@ class Printer final : public engine::Sink {
     std::ostream& out_;
     record::KafkaRecord record_;
     std::array<uint64_t, model::kLogNumbers> seqs_{};
+    model::ClockState clock_ = model::ClockState::synced;
     double score_ = 0;
     bool alarm_ = false;
 };
@@ -76,7 +78,10 @@ class Line {
         record.arrival_ns = arrival_ns;
         record.body = body;
         if (const auto* message = record.message()) forward(*message, arrival_ns);
-        if (const auto* clock = std::get_if<model::ClockRecord>(&record.body)) projection_->set_clock(clock->state);
+        if (const auto* clock = std::get_if<model::ClockRecord>(&record.body)) {
+            projection_->set_clock(clock->state);
+            printer_.set_clock(clock->state);
+        }
         engine_->process(record, printer_, ledger_);
     }
 

@@ -52,6 +52,14 @@ OpenBlockLimits limits_of(const config::Settings& settings) {
     return limits;
 }
 
+ClockPolicy clock_policy(const config::GatewaySettings& settings) {
+    ClockPolicy policy;
+    policy.clock = settings.clock;
+    if (settings.unsynced_hold_ns >= 0) policy.hold_ns = settings.unsynced_hold_ns;
+    policy.built_ns = base::build_day_ns();
+    return policy;
+}
+
 }  // namespace
 
 Runtime::Runtime(const config::Settings& settings, const std::string& version, metrics::Registry& metrics,
@@ -61,7 +69,7 @@ Runtime::Runtime(const config::Settings& settings, const std::string& version, m
       metrics_(metrics),
       clock_(clock),
       arrival_(clock),
-      clock_watch_(clock, arrival_, settings.gateway.clock),
+      clock_watch_(clock, clock_policy(settings.gateway)),
       cache_(kCacheBytes),
       open_block_(std::make_unique<OpenBlock>(limits_of(settings), clock, arrival_)) {}
 
@@ -98,11 +106,16 @@ base::Result<> Runtime::open() {
     engine_ =
         std::make_unique<EngineLoop>(std::move(*engine_source), *writer_, *open_block_, arrival_, clock_, metrics_);
     if (auto recovered = engine_->recover(); !recovered) return recovered.error();
+    // Before anything else is stamped: arrival time begins with this record.
+    const auto clocks = writer_->clocks();
+    if (const auto newest = clocks->newest_ns()) open_block_->resume(*newest);
+    clock_watch_.resume(*clocks);
+    watch_clock();
     auto kafka_source = source();
     if (!kafka_source) return kafka_source.error();
     auto kafka = KafkaLoop::create(
         settings_, store_->incarnation(), std::move(*kafka_source), *writer_, [this] { return engine_->position(); },
-        metrics_, clock_);
+        metrics_, arrival_);
     if (!kafka) return kafka.error();
     kafka_ = std::move(*kafka);
     if (auto opened = open_mqtt(); !opened) return opened.error();
@@ -128,7 +141,6 @@ base::Result<> Runtime::open_mqtt() {
     setup.subscribed = lines((*meta)["subscriptions"]);
     setup.gather_ns = settings_.store.gather_ns;
     setup.last_session = number((*meta)["session"]);
-    if (tail && !tail->empty()) clock_watch_.resume(number((*meta)["epoch"]), tail->back().last_time_ns);
     auto session = mqtt::Session::create(std::move(setup), *open_block_, metrics_, clock_);
     if (!session) return session.error();
     session_ = std::move(*session);
@@ -152,6 +164,22 @@ void Runtime::record_configuration() {
     open_block_->control(model::ConfigRecord{engine::kEngineVersion, text}, true);
 }
 
+void Runtime::clock_health() {
+    const auto status = clock_watch_.status();
+    if (const auto trouble = clock_trouble(status); !trouble.empty())
+        metrics_.degraded("clock", trouble.code, trouble.text);
+    else
+        metrics_.healthy("clock");
+    metrics_.gauge("tributary_clock_state", "0 synchronised, 1 holdover, 2 not synchronised")
+        .set(static_cast<int64_t>(status.state));
+    metrics_.gauge("tributary_clock_epoch", "Steps of the arrival clock back in time, since the store began")
+        .set(status.epoch);
+    metrics_.gauge("tributary_clock_step_milliseconds", "Last step of the wall clock")
+        .set(base::ns_to_ms(status.step_ns.value_or(0)));
+    metrics_.gauge("tributary_clock_repaired_messages", "Messages whose arrival was repaired, since the start")
+        .set(static_cast<int64_t>(engine_->repaired()));
+}
+
 void Runtime::reconfigure(const config::Settings& settings) {
     settings_ = settings;
     const auto text = config::engine_text(settings);
@@ -164,8 +192,14 @@ void Runtime::mute(const std::string& series, int64_t duration_ns) {
     open_block_->control(model::MuteRecord{series, arrival_.now_ns() + duration_ns}, true);
 }
 
+void Runtime::watch_clock() {
+    const bool held = clock_watch_.status().hold_until_ns != 0;
+    if (const auto record = clock_watch_.check()) open_block_->control(*record, held);
+    clock_health();
+}
+
 void Runtime::second() {
-    if (const auto record = clock_watch_.check()) open_block_->control(*record, false);
+    watch_clock();
     session_->tick();
     if (publisher_) publisher_->tick();
     samples_.push_back({session_->status().received, kafka_->status().delivered});
@@ -186,7 +220,7 @@ void Runtime::report() {
     StatusSnapshot snapshot;
     snapshot.gateway = settings_.gateway.id;
     snapshot.version = version_;
-    snapshot.now_ns = clock_.wall_ns();
+    snapshot.now_ns = arrival_.now_ns();
     snapshot.health = health;
     fill(snapshot);
     kafka_->publish_status(status_record(snapshot), base::ns_to_ms(snapshot.now_ns));
@@ -255,10 +289,11 @@ void Runtime::fill(StatusSnapshot& s) const {
         s.received_per_s = static_cast<double>(samples_.back().received - samples_.front().received) / seconds;
         s.delivered_per_s = static_cast<double>(samples_.back().delivered - samples_.front().delivered) / seconds;
     }
-    s.clock = clock_watch_.state();
-    s.clock_anchor_ns = arrival_.anchor_ns();
-    s.clock_epoch = clock_watch_.epoch();
+    s.now_ns = arrival_.now_ns();
+    s.clock = clock_watch_.status();
     s.clock_policy = clock_watch_.policy();
+    s.clock_floor_ns = std::max(base::build_day_ns(), writer_->clocks()->floor_ns().value_or(INT64_MIN));
+    s.repaired = engine_->repaired();
 }
 
 }  // namespace tributary::gateway

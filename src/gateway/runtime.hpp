@@ -41,6 +41,8 @@ class Runtime {
     base::Result<BlockSource> source();
     void record_configuration();
     int64_t oldest_unsent_ns() const;
+    void watch_clock();
+    void clock_health();
     void report();
 
     config::Settings settings_;

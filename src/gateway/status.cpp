@@ -166,7 +166,45 @@ std::string bounds_text(const engine::Stats& stats) {
     return out;
 }
 
+void clock(JsonObject& parent, const StatusSnapshot& s) {
+    JsonObject clock(parent.key("clock"));
+    clock.text("state", kClockNames[static_cast<size_t>(s.clock.state)]).text("policy", s.clock_policy);
+    clock.integer("anchor_ns", s.clock.anchor_ns).integer("epoch", static_cast<uint64_t>(s.clock.epoch));
+    clock.text("floor", base::format_time_ms(base::ns_to_ms(s.clock_floor_ns)));
+    if (s.clock.unsynced_for_ns)
+        clock.number("unsynced_for_s", rounded(static_cast<double>(*s.clock.unsynced_for_ns) / 1e9));
+    if (s.clock.hold_until_ns != 0)
+        clock.text("processing_waits_until", base::format_time_ms(base::ns_to_ms(s.clock.hold_until_ns)));
+    if (s.clock.step_ns) clock.integer("last_step_ms", base::ns_to_ms(*s.clock.step_ns));
+    if (s.clock.reset_from_ns)
+        clock.text("floor_reset_from", base::format_time_ms(base::ns_to_ms(*s.clock.reset_from_ns)));
+    clock.integer("repaired_messages", s.repaired).end();
+}
+
+// "10:15:00" of the day, by arrival time.
+std::string time_of_day(int64_t ns) { return base::format_time_ms(base::ns_to_ms(ns)).substr(11, 8); }
+
 }  // namespace
+
+ClockTrouble clock_trouble(const ClockStatus& clock) {
+    if (clock.unsynced_for_ns) {
+        const auto since = base::format_duration(*clock.unsynced_for_ns / 1'000'000'000 * 1'000'000'000);
+        if (clock.hold_until_ns != 0)
+            return {"TRB-CLOCK-001",
+                    base::format("clock not synchronised for {}; processing waits until {} UTC for it; "
+                                 "messages are being stored and acknowledged",
+                                 since, time_of_day(clock.hold_until_ns))};
+        return {"TRB-CLOCK-002", base::format("clock not synchronised for {}; times of arrival may be wrong and are "
+                                              "marked so; times of the devices count as they are",
+                                              since)};
+    }
+    if (clock.reset_from_ns)
+        return {"TRB-CLOCK-003",
+                base::format("the synchronised clock is behind the newest synchronised time known so far, {}; it is "
+                             "believed, and records with that time may be wrong",
+                             base::format_time_ms(base::ns_to_ms(*clock.reset_from_ns)))};
+    return {};
+}
 
 std::string status_record(const StatusSnapshot& s) {
     std::string out;
@@ -197,9 +235,7 @@ std::string status_json(const StatusSnapshot& s) {
     lag.integer("records", waiting).number("age_s", rounded(lag_seconds(s))).end();
     mqtt_and_kafka(top, s);
     store_and_engine(top, s);
-    JsonObject clock(top.key("clock"));
-    clock.text("state", kClockNames[static_cast<size_t>(s.clock)]).text("policy", s.clock_policy);
-    clock.integer("anchor_ns", s.clock_anchor_ns).integer("epoch", static_cast<uint64_t>(s.clock_epoch)).end();
+    clock(top, s);
     ledger(top, s.ledger);
     top.end();
     return out;
@@ -232,7 +268,10 @@ std::string status_text(const StatusSnapshot& s) {
                   s.kafka.connected ? "connected to" : "NOT connected to", s.kafka_brokers, s.delivered_per_s,
                   s.kafka.delivered, s.kafka.refused, waiting,
                   base::format_duration(static_cast<int64_t>(lag_seconds(s)) * 1'000'000'000));
-    out += format("clock   {}\n", kClockNames[static_cast<size_t>(s.clock)]);
+    out += format("clock   {}  epoch {}  arrival repaired {}", kClockNames[static_cast<size_t>(s.clock.state)],
+                  s.clock.epoch, s.repaired);
+    if (s.clock.step_ns) out += format("  last step {}", base::format_duration(*s.clock.step_ns));
+    out += '\n';
     out += format("ledger  {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n", "stream", "received",
                   "forwarded", "summarised", "kept", "late", "rejected", "evicted", "duplicate", "pending");
     for (const auto& [name, a] : s.ledger.streams)

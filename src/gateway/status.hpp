@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "gateway/clock_watch.hpp"
 #include "kafka/replicator.hpp"
 #include "metrics/metrics.hpp"
 #include "model/intake.hpp"
@@ -25,7 +26,7 @@ struct LogStatus {
 
 struct StatusSnapshot {
     std::string gateway, version, config_path;
-    int64_t now_ns = 0, started_ns = 0;  // wall
+    int64_t now_ns = 0, started_ns = 0;  // arrival time
     std::vector<metrics::HealthState> health;
     mqtt::SessionStatus mqtt;
     kafka::Status kafka;
@@ -41,12 +42,19 @@ struct StatusSnapshot {
     std::vector<LogStatus> logs;                     // intake first
     int64_t oldest_unsent_ns = 0;                    // arrival of the oldest message Kafka has not; 0 = none
     double received_per_s = 0, delivered_per_s = 0;  // over the last ten seconds
-    model::ClockState clock = model::ClockState::unsynced;
-    int64_t clock_anchor_ns = 0;
-    uint32_t clock_epoch = 0;
+    ClockStatus clock;
     std::string clock_policy;
-    model::Ledger ledger;  // committed
+    int64_t clock_floor_ns = 0;
+    uint64_t repaired = 0;  // messages whose arrival was, since the start
+    model::Ledger ledger;   // committed
 };
+
+// What is wrong with the clock, in plain words; no code = nothing.
+struct ClockTrouble {
+    std::string code, text;
+    bool empty() const { return code.empty(); }
+};
+ClockTrouble clock_trouble(const ClockStatus& clock);
 
 std::string status_json(const StatusSnapshot& snapshot);
 std::string status_text(const StatusSnapshot& snapshot);

@@ -15,6 +15,16 @@ constexpr size_t kBlocksBetweenTrims = 32;           // half of what one trim de
 constexpr int kTrimBlocks = 48;                      // of one log
 constexpr const char* kTransaction = "transaction";  // names the newest one, so that a commit in doubt can be found
 
+// Of the last record of the intake log, by whatever clock.
+std::optional<int64_t> newest_arrival(store::Reader& reader) {
+    const auto blocks = reader.newest(model::Log::intake, 1);
+    if (!blocks || blocks->empty()) return std::nullopt;
+    std::optional<int64_t> newest;
+    model::IntakeBlockReader records(blocks->back().body, blocks->back().first_seq);
+    for (model::IntakeRecord record; records.next(record);) newest = record.arrival_ns;
+    return newest;
+}
+
 }  // namespace
 
 std::string kafka_cursor(model::Log log) { return base::format("kafka:main:{}", model::log_name(log)); }
@@ -46,6 +56,8 @@ Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_
     if (auto checkpoint = reader_->checkpoint(); checkpoint && *checkpoint) checkpoint_seq_ = (**checkpoint).seq;
     for (const auto log : model::kLogs) cache_.set_end(log, store_.next_seq(log));
     if (auto meta = reader_->meta()) clocks_ = ClockHistory((*meta)["clocks"]);
+    if (const auto newest = newest_arrival(*reader_)) clocks_.time(*newest);
+    committed_clocks_ = std::make_shared<ClockHistory>(clocks_);
     usage_ = store_.usage();
     report_at_start_ = store_.report();
 }
@@ -179,6 +191,10 @@ uint64_t Writer::next_seq(model::Log log) const {
         if (const auto found = ledger->logs.find(log); found != ledger->logs.end()) seq += found->second.appended;
     return seq;
 }
+std::shared_ptr<const ClockHistory> Writer::clocks() const {
+    const std::lock_guard lock(mutex_);
+    return committed_clocks_;
+}
 store::Usage Writer::usage() const {
     const std::lock_guard lock(mutex_);
     return usage_;
@@ -254,10 +270,7 @@ void Writer::build(Transaction& t) {
         if (block.count == 0) continue;
         batch.appends.push_back(
             {model::Log::intake, block.count, block.first_time_ns, block.last_time_ns, 0, block.body});
-        for (const auto& [index, clock] : block.clocks) {
-            if (clocks_.add(seq + index, clock.state)) t.handed_in.meta["clocks"] = clocks_.text();
-            t.handed_in.meta["epoch"] = std::to_string(clock.epoch);
-        }
+        if (follow_clocks(block, seq)) t.handed_in.meta["clocks"] = clocks_.text();
         for (auto& [index, text] : block.configs) batch.configs.emplace_back(seq + index, std::move(text));
         seq += block.count;
     }
@@ -276,6 +289,16 @@ void Writer::build(Transaction& t) {
             batch.meta["subscriptions"] = joined;
         }
     if (session > 0) batch.meta["session"] = std::to_string(session);
+}
+
+// True: what is known about clocks changed, and belongs into the transaction.
+bool Writer::follow_clocks(const ClosedBlock& block, uint64_t first_seq) {
+    bool changed = false;
+    for (const auto& clock : block.clocks) {
+        if (clock.before_ns) changed |= clocks_.time(*clock.before_ns);
+        changed |= clocks_.add(first_seq + clock.index, clock.arrival_ns, clock.record);
+    }
+    return clocks_.time(block.newest_ns) || changed;
 }
 
 void Writer::name(Transaction& t) {
@@ -384,6 +407,11 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
         cache_.committed(std::move(block));
     };
     size_t cost = 0;
+    if (t.batch.meta.count("clocks") > 0) {  // before the block can be seen: who sees it knows where to stop
+        auto clocks = std::make_shared<ClockHistory>(clocks_);
+        const std::lock_guard lock(mutex_);
+        committed_clocks_ = std::move(clocks);
+    }
     for (auto& block : t.intake) {
         cost += block.cost_bytes;
         if (block.count == 0) continue;

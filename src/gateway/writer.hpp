@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -70,6 +71,8 @@ class Writer {
         return progress_.load();
     }  // counts loops that did what there was to do: the watchdog's question
     uint64_t next_seq(model::Log log) const;
+    // What the clock records of all that is committed amount to. Any thread.
+    std::shared_ptr<const ClockHistory> clocks() const;
 
   private:
     struct Pending {
@@ -92,6 +95,7 @@ class Writer {
     void run();
     void one_round(int64_t until_ns);
     void build(Transaction& transaction);
+    bool follow_clocks(const ClosedBlock& block, uint64_t first_seq);
     void name(Transaction& transaction);
     bool commit(Transaction& transaction);
     bool attempt(Transaction& transaction);
@@ -127,7 +131,8 @@ class Writer {
     std::atomic<uint64_t> progress_{0};
     std::atomic<bool> lost_{false};
     uint64_t checkpoint_seq_ = 0, transactions_ = 0;
-    ClockHistory clocks_;
+    ClockHistory clocks_;  // with the transaction under way
+    std::shared_ptr<const ClockHistory> committed_clocks_ = std::make_shared<ClockHistory>();
     size_t blocks_since_trim_ = 0;
     std::string report_at_start_;
     std::thread thread_;

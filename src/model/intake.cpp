@@ -83,6 +83,9 @@ void IntakeBlockWriter::add(int64_t arrival_ns, const ClockRecord& record) {
     record_.push_back(static_cast<char>(record.state));
     base::put_signed(record_, record.anchor_ns);
     base::put_varint(record_, record.epoch);
+    base::put_varint(record_, record.boot);
+    base::put_signed(record_, record.wall_ns);
+    base::put_signed(record_, record.hold_until_ns);
     end();
 }
 
@@ -169,6 +172,11 @@ bool IntakeBlockReader::parse(std::string_view bytes, IntakeRecord& record) {
             clock.state = static_cast<ClockState>(state);
             clock.anchor_ns = in.signed_varint();
             clock.epoch = static_cast<uint32_t>(in.varint());
+            if (!in.at_end()) {  // not in the first records of this format
+                clock.boot = in.varint();
+                clock.wall_ns = in.signed_varint();
+                clock.hold_until_ns = in.signed_varint();
+            }
             record.body = clock;
             break;
         }

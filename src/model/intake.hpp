@@ -31,11 +31,21 @@ struct SessionRecord {
     bool session_present = false;
 };
 
-enum class ClockState : uint8_t { synced = 0, holdover = 1, unsynced = 2 };
+// `repaired` never stands in the log: unsynced when it was written, and since then the clock was set, so that whoever
+// reads it now knows the true time (gateway/clock_history.hpp).
+enum class ClockState : uint8_t { synced = 0, holdover = 1, unsynced = 2, repaired = 3 };
+// A step back of the clock up to this is taken as standing still: a leap second, and what reading two clocks one after
+// the other is off. Beyond it a new time epoch begins.
+inline constexpr int64_t kSmallStepNs = 1'100'000'000;
+
 struct ClockRecord {
     ClockState state = ClockState::unsynced;
-    int64_t anchor_ns = 0;  // wall time minus boot time: arrival = boot time + anchor
-    uint32_t epoch = 0;     // counts up when the anchor went backwards
+    int64_t anchor_ns = 0;      // arrival = boot time + anchor
+    uint32_t epoch = 0;         // counts up when the anchor went backwards
+    uint64_t boot = 0;          // number of the machine's boot; 0 = not known
+    int64_t wall_ns = 0;        // the system's wall time minus boot time, whatever the anchor is
+    int64_t hold_until_ns = 0;  // unsynced: arrival until which processing waits for synchronisation; 0 = not at all
+    bool repaired = false;      // not in the log: it stands in or ends a repaired stretch, so its epoch begins nothing
 };
 
 struct ConfigRecord {

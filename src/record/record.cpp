@@ -170,9 +170,12 @@ void project(const Source& source, std::string_view series, const model::Reading
     end(json, source, out, unit, labels);
 }
 
-void project_raw(const Source& source, const model::Message& message, uint64_t seq, int64_t arrival_ns, bool with_value,
-                 KafkaRecord& out) {
-    begin(source, "readings", message.topic, ns_to_ms(arrival_ns), model::TimeMark::device, out);
+void project_raw(const Source& source, const model::Message& message, uint64_t seq, int64_t arrival_ns,
+                 model::ClockState clock, bool with_value, KafkaRecord& out) {
+    const auto mark = clock == model::ClockState::unsynced   ? model::TimeMark::unsynced
+                      : clock == model::ClockState::repaired ? model::TimeMark::repaired
+                                                             : model::TimeMark::device;
+    begin(source, "readings", message.topic, ns_to_ms(arrival_ns), mark, out);
     append_id(out.id, source.incarnation, model::Log::intake, seq, 0, false);
     out.json = false;
     if (with_value) out.value.assign(message.payload);

@@ -39,9 +39,9 @@ void project(const Source& source, const model::Output& output, uint64_t seq, Ka
 void project(const Source& source, std::string_view series, const model::Reading& reading, std::string_view unit,
              const model::Labels& labels, uint64_t seq, uint32_t n, bool several, KafkaRecord& out);
 // A message as it came (forward "raw"): value = payload bytes (the caller may send its own copy-free view instead:
-// with_value = false leaves value empty), key = MQTT topic.
-void project_raw(const Source& source, const model::Message& message, uint64_t seq, int64_t arrival_ns, bool with_value,
-                 KafkaRecord& out);
+// with_value = false leaves value empty), key = MQTT topic. clock: its state when the message came.
+void project_raw(const Source& source, const model::Message& message, uint64_t seq, int64_t arrival_ns,
+                 model::ClockState clock, bool with_value, KafkaRecord& out);
 
 // One JSON line as `replay` prints it: {"topic","partition_key","timestamp","headers":{...},"value"}. A raw value is
 // printed as text, or as {"base64": "..."} when it is not UTF-8.

@@ -124,6 +124,14 @@ void WindowStage::restart() {
     }
 }
 
+void WindowStage::arrival_back(int64_t by_ns) {
+    const auto back = [&](int64_t& ns) {
+        if (ns != base::kNever) ns = std::max(ns - by_ns, -(INT64_MAX / 2));
+    };
+    for (Slot& slot : slots_) back(slot.last_arrival_ns), back(slot.dirty_since_ns), back(slot.queued_ns);
+    for (Deadline& deadline : heap_) back(deadline.deadline_ns);  // all alike, so it stays a heap
+}
+
 WindowStats WindowStage::stats() const {
     WindowStats stats = counts_;
     stats.kept = used_;

@@ -69,7 +69,8 @@ class WindowStage {
 
     void flush(std::vector<Closed>& closed);  // all open windows, in order of (series, window setting, start)
     void forget(model::SeriesId series, std::vector<Closed>& closed);  // flushes it; its number gets a new life
-    void restart();                                                    // forgets everything: a new time epoch
+    void restart();                                                    // forgets everything
+    void arrival_back(int64_t by_ns);  // now_ns will be so much less from here on: deadlines move with it
     // Every window that ends at or before it is out; kNever while no window is open.
     int64_t complete_until_ns() const;
     WindowStats stats() const;

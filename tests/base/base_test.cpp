@@ -83,6 +83,16 @@ TEST_CASE("times: RFC 3339 in, RFC 3339 out") {
     CHECK(parse_time_ns("2014-04-01 00:00:00") == 1396310400 * kNsPerSecond);
     CHECK(parse_time_ns("2026-05-01T14:00:00.25+02:00") == 1777636800 * kNsPerSecond + 250 * kNsPerMs);
     CHECK(parse_time_ns("1969-12-31T23:59:59Z") == -kNsPerSecond);
+    CHECK(parse_time_ns("2016-12-31T23:59:60Z") == parse_time_ns("2017-01-01T00:00:00Z"));  // a leap second
+    CHECK(parse_time_ns("2016-12-31T23:59:60.5Z") == *parse_time_ns("2017-01-01T00:00:00Z") + kNsPerSecond / 2);
+    for (const char* local : {"2026-05-01", "2026-05-01T12:00", "2026-05-01 12:00:00.5"}) {
+        bool is_local = false;
+        CHECK(parse_time_ns(local, is_local));
+        CHECK(is_local);
+        CHECK(
+            parse_time_ns(std::string(local) + (std::string_view(local).size() > 10 ? "+02:00" : "T00:00Z"), is_local));
+        CHECK(!is_local);
+    }
     for (const auto* bad : {"", "2026", "2026-13-01", "2026-02-30T00:00:00Z", "2026-01-01T25:00:00Z",
                             "2026-01-01T00:00:00X", "2026-01-01T00:00:00.Z"})
         CHECK(!parse_time_ns(bad));

@@ -13,8 +13,7 @@
 
 namespace tributary::detect {
 
-inline model::OptionMap options(
-    const std::vector<std::pair<std::string, std::variant<bool, int64_t, double, std::string>>>& given) {
+inline model::OptionMap options(const std::vector<std::pair<std::string, decltype(model::OptionValue::value)>>& given) {
     model::OptionMap map;
     for (const auto& [name, value] : given) map[name] = {value, {"test.toml", 7, 3}};
     return map;

@@ -131,8 +131,9 @@ TEST_CASE("engine loop: killed at any point, the outputs and the books are those
                     run.open->control(
                         model::ConfigRecord{engine::kEngineVersion, random() % 2 == 0 ? kConfig : kOtherConfig}, true);
                 if (random() % 40 == 0)
-                    run.open->control(
-                        model::ClockRecord{model::ClockState::synced, 0, static_cast<uint32_t>(random() % 3)}, false);
+                    run.open->control(model::ClockRecord{model::ClockState::synced, run.arrival.anchor_ns(),
+                                                         static_cast<uint32_t>(random() % 3)},
+                                      false);
             }
             switch (random() % 4) {
                 case 0:
@@ -265,6 +266,37 @@ TEST_CASE("engine loop: a tick stands in the log when an idle window's time has 
     clock.advance(3600 * base::kNsPerSecond);
     settle();
     CHECK(count_ticks(*reader) == 1);  // nothing is open any more
+}
+
+TEST_CASE("engine loop: waits at an unsynchronised clock, and a tick ends the wait when nothing comes") {
+    TempFolder folder;
+    base::ManualClock clock(kNow);
+    Run run(folder.path + "/store.db", clock);
+    run.open->control(model::ConfigRecord{engine::kEngineVersion, kConfig}, true);
+    const int64_t anchor = run.arrival.anchor_ns();
+    run.open->control(
+        model::ClockRecord{model::ClockState::unsynced, anchor, 0, 5, anchor, kNow + 60 * base::kNsPerSecond}, true);
+    for (int i = 0; i < 20; i++) CHECK(run.open->message(message("s/a", R"({"ts":1700000000000,"value":1})"), nullptr));
+    const auto settle = [&] {
+        for (int i = 0; i < 4; i++) {
+            const auto before = run.engine->progress();
+            run.engine->wake();
+            CHECK(eventually([&] { return run.engine->progress() > before; }));
+            CHECK(run.writer->drain(60 * base::kNsPerSecond));
+        }
+    };
+    auto reader = take(run.store->reader());
+    clock.advance(59 * base::kNsPerSecond);
+    settle();
+    CHECK(run.engine->position() == 2);
+    CHECK(run.engine->idle());
+    CHECK(count_ticks(*reader) == 0);
+    clock.advance(base::kNsPerSecond);
+    settle();
+    CHECK(run.caught_up());
+    CHECK(count_ticks(*reader) == 1);
+    CHECK(run.engine->stats().messages == 20);
+    CHECK(run.engine->repaired() == 0);
 }
 
 TEST_CASE("engine loop: the end comes even while the writer takes nothing more") {

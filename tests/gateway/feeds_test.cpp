@@ -221,6 +221,35 @@ TEST_CASE("intake feed: the clock's state where it starts is the one that was in
     }
 }
 
+TEST_CASE("intake feed: repaired arrival, also for raw bytes, from wherever it starts") {
+    constexpr int64_t kNow = 1'700'000'000 * base::kNsPerSecond, kHour = 3600 * base::kNsPerSecond;
+    Fed f;
+    f.configure(config(stream("a", "t", "\"all\"") + stream("r", "raw", "\"raw\"")));
+    const model::ClockRecord unsynced{model::ClockState::unsynced, kHour, 0, 7, kHour, kNow + 2 * kHour};
+    const model::ClockRecord synced{model::ClockState::synced, 0, 1, 7, 0, 0};
+    f.intake.add(unsynced, kNow + kHour);
+    f.intake.add(message("t", "1"), kNow + kHour);
+    f.intake.add(message("raw", "2"), kNow + kHour);
+    f.intake.add(synced, kNow);
+    f.intake.add(message("t", "3"), kNow);
+    ClockHistory history;
+    history.add(2, kNow + kHour, unsynced);
+    history.add(5, kNow, synced);
+    f.intake.commit({{"clocks", history.text()}});
+    f.ready();
+    for (const uint64_t from : {1, 2, 3}) {
+        auto feed = f.feed(from);
+        std::vector<std::string> marks;
+        kafka::Item item;
+        while (feed.next(item)) {
+            if (item.nothing) continue;
+            marks.emplace_back(item.record->time_mark);
+            CHECK(item.record->timestamp_ms == base::ns_to_ms(kNow));
+        }
+        CHECK(marks == std::vector<std::string>{"repaired", "repaired", "arrival"});
+    }
+}
+
 TEST_CASE("intake feed: a damaged block and a trimmed range are passed over") {
     Fed f;
     f.configure(config(stream("r", "t", "\"raw\"")));

@@ -46,7 +46,8 @@ TEST_CASE("open block: messages and control records stand in the order they came
     b.clock.advance(base::kNsPerMs);
     b.open.control(model::ConfigRecord{"1", "the text"}, false);
     CHECK(b.open.message(message("t/2", "two"), nullptr));
-    b.open.control(model::ClockRecord{model::ClockState::holdover, 5, 3}, false);
+    b.open.control(model::ClockRecord{model::ClockState::holdover, b.arrival.anchor_ns() + 50 * base::kNsPerMs, 3},
+                   false);
     b.open.session({4, true, true});
     b.open.control(model::MuteRecord{"line1/#", 77}, false);
     b.open.control(model::TickRecord{}, false);
@@ -63,6 +64,8 @@ TEST_CASE("open block: messages and control records stand in the order they came
     CHECK(all[1].arrival_ns == kNow + base::kNsPerMs);
     CHECK(all[2].message()->topic == "t/2");
     CHECK(std::get<model::ClockRecord>(all[3].body).epoch == 3);
+    CHECK(all[2].arrival_ns == kNow + base::kNsPerMs);  // the anchor moves with the record, not before it
+    CHECK(all[3].arrival_ns == kNow + 51 * base::kNsPerMs);
     CHECK(std::get<model::SessionRecord>(all[4].body).session == 4);
     CHECK(std::get<model::MuteRecord>(all[5].body).series == "line1/#");
     CHECK(std::holds_alternative<model::TickRecord>(all[6].body));
@@ -71,17 +74,41 @@ TEST_CASE("open block: messages and control records stand in the order they came
     REQUIRE(block->configs.size() == 1);
     CHECK(block->configs[0] == std::pair<uint32_t, std::string>{1, "the text"});
     REQUIRE(block->clocks.size() == 1);
-    CHECK(block->clocks[0].first == 3);
-    CHECK(block->clocks[0].second.state == model::ClockState::holdover);
+    CHECK(block->clocks[0].index == 3);
+    CHECK(block->clocks[0].before_ns == kNow + base::kNsPerMs);
+    CHECK(block->clocks[0].arrival_ns == kNow + 51 * base::kNsPerMs);
+    CHECK(block->clocks[0].record.state == model::ClockState::holdover);
+    CHECK(block->newest_ns == kNow + 51 * base::kNsPerMs);
     CHECK(block->session == 4);
     CHECK(block->first_time_ns == kNow);
-    CHECK(block->last_time_ns == kNow + base::kNsPerMs);
+    CHECK(block->last_time_ns == kNow + 51 * base::kNsPerMs);
     // Indices begin anew with the next block.
     b.open.control(model::ClockRecord{}, true);
     block = b.open.take(0);
     REQUIRE(block);
-    CHECK(block->clocks.at(0).first == 0);
+    CHECK(block->clocks.at(0).index == 0);
+    CHECK(!block->clocks.at(0).before_ns);
     CHECK(block->configs.empty());
+}
+
+TEST_CASE("open block: a small step back stands still, a larger one goes back") {
+    Block b(limits(100, 1 << 20, 1 << 20, 0));
+    const int64_t anchor = b.arrival.anchor_ns();
+    b.open.resume(kNow + 500 * base::kNsPerMs);  // the log is a little ahead of us
+    CHECK(b.send("t", "1", 1));
+    b.clock.advance(2 * base::kNsPerSecond + 1);
+    CHECK(b.send("t", "2", 2));
+    b.open.control(model::ClockRecord{model::ClockState::synced, anchor - base::kNsPerSecond, 0}, false);
+    b.clock.advance(base::kNsPerSecond / 2);
+    CHECK(b.send("t", "3", 3));
+    b.clock.advance(base::kNsPerSecond);
+    CHECK(b.send("t", "4", 4));
+    b.open.control(model::ClockRecord{model::ClockState::synced, anchor - 10 * base::kNsPerSecond, 1}, false);
+    auto block = b.open.take_now();
+    REQUIRE(block);
+    std::vector<int64_t> after_ms;
+    for (const auto& record : records(*block, 1)) after_ms.push_back((record.arrival_ns - kNow) / base::kNsPerMs);
+    CHECK(after_ms == std::vector<int64_t>{500, 2000, 2000, 2000, 2500, -6500});
 }
 
 TEST_CASE("open block: when it closes") {

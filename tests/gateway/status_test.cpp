@@ -22,7 +22,7 @@ StatusSnapshot snapshot() {
     s.logs = {{model::Log::intake, 101, 41}, {model::Log::windows, 11, 11}, {model::Log::refused, 3, 1}};
     s.oldest_unsent_ns = s.now_ns - 90 * base::kNsPerSecond;
     s.received_per_s = 12.345;
-    s.clock = model::ClockState::holdover, s.clock_epoch = 2;
+    s.clock.state = model::ClockState::holdover, s.clock.epoch = 2;
     s.ledger.received("s", 100);
     s.ledger.settle("s", model::Fate::forwarded, 60);
     s.ledger.settle("s", model::Fate::rejected, 5);
@@ -33,6 +33,32 @@ StatusSnapshot snapshot() {
 }
 
 }  // namespace
+
+TEST_CASE("status: what is wrong with the clock, in plain words") {
+    ClockStatus clock;
+    clock.state = model::ClockState::synced;
+    CHECK(clock_trouble(clock).empty());
+    clock.state = model::ClockState::unsynced;
+    clock.unsynced_for_ns = 180'400 * base::kNsPerMs;
+    clock.hold_until_ns = 1'700'000'000 * base::kNsPerSecond;
+    CHECK(clock_trouble(clock).code == "TRB-CLOCK-001");
+    CHECK(clock_trouble(clock).text ==
+          "clock not synchronised for 3min; processing waits until 22:13:20 UTC for it; messages are being stored "
+          "and "
+          "acknowledged");
+    auto s = snapshot();
+    s.clock = clock;
+    s.repaired = 7;
+    const auto json = nlohmann::json::parse(status_json(s))["clock"];
+    CHECK(json["processing_waits_until"] == "2023-11-14T22:13:20.000Z");
+    CHECK(json["unsynced_for_s"] == 180.4);
+    CHECK(json["repaired_messages"] == 7);
+    clock.hold_until_ns = 0;
+    CHECK(clock_trouble(clock).code == "TRB-CLOCK-002");
+    clock.unsynced_for_ns.reset();
+    clock.reset_from_ns = 2'000'000'000 * base::kNsPerSecond;
+    CHECK(clock_trouble(clock).code == "TRB-CLOCK-003");
+}
 
 TEST_CASE("status: the JSON is JSON, says what is wrong, and its books balance") {
     const auto s = snapshot();
@@ -49,6 +75,7 @@ TEST_CASE("status: the JSON is JSON, says what is wrong, and its books balance")
     CHECK(!json["store"]["logs"]["refused"].contains("waiting"));
     CHECK(json["clock"]["state"] == "holdover");
     CHECK(json["clock"]["epoch"] == 2);
+    CHECK(!json["clock"].contains("unsynced_for_s"));
     CHECK(json["rates"]["received_per_s"] == 12.3);
     for (const auto& [name, account] : json["ledger"]["streams"].items()) {
         int64_t sum = account["pending"];

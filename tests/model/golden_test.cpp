@@ -50,7 +50,8 @@ constexpr int64_t kStart = 1'700'000'000'000 * base::kNsPerMs;
 std::string intake_block() {
     IntakeBlockWriter writer;
     writer.add(kStart, ConfigRecord{"0.1.0", "[gateway]\nid = \"line1\"\n"});
-    writer.add(kStart, ClockRecord{ClockState::synced, kStart - 60 * base::kNsPerSecond, 1});
+    writer.add(kStart, ClockRecord{ClockState::synced, kStart - 60 * base::kNsPerSecond, 1, 0xfedcba9876543210, -kStart,
+                                   kStart + 120 * base::kNsPerSecond});
     writer.add(kStart + 1'000, SessionRecord{7, true, true});
     writer.add(kStart + 250'000, Message{"a/b", "21.5", 1, 1, false, false, 7});
     writer.add(kStart + 251'000, Message{"a/c", "{}", 300, 2, true, false, 7});
@@ -111,9 +112,12 @@ void check_outputs(std::string_view bytes, const std::vector<Output>& expected) 
 
 }  // namespace
 
-TEST_CASE("golden: the intake block") {
-    const auto bytes = golden("intake_block_1.hex");
-    CHECK(hex(intake_block()) == hex(bytes));
+TEST_CASE("golden: the intake block, as it is written now and as it was first") {
+    bool now = true;
+    SUBCASE("now") {}
+    SUBCASE("before clock records named the boot") { now = false; }
+    const auto bytes = golden(now ? "intake_block_1_boot.hex" : "intake_block_1.hex");
+    if (now) CHECK(hex(intake_block()) == hex(bytes));
     IntakeBlockReader reader(bytes, 1'000);
     IntakeRecord record;
     std::vector<IntakeRecord> records;
@@ -122,6 +126,10 @@ TEST_CASE("golden: the intake block") {
     REQUIRE(records.size() == 9);
     CHECK(std::get<ConfigRecord>(records[0].body).version == "0.1.0");
     CHECK(std::get<ClockRecord>(records[1].body).anchor_ns == kStart - 60 * base::kNsPerSecond);
+    CHECK(std::get<ClockRecord>(records[1].body).epoch == 1);
+    CHECK(std::get<ClockRecord>(records[1].body).boot == (now ? 0xfedcba9876543210 : 0));
+    CHECK(std::get<ClockRecord>(records[1].body).wall_ns == (now ? -kStart : 0));
+    CHECK(std::get<ClockRecord>(records[1].body).hold_until_ns == (now ? kStart + 120 * base::kNsPerSecond : 0));
     CHECK(std::get<SessionRecord>(records[2].body).session == 7);
     CHECK(records[3].seq == 1'003);
     CHECK(records[3].arrival_ns == kStart + 250'000);

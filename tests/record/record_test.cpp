@@ -160,16 +160,16 @@ TEST_CASE("raw: bytes unchanged, and how replay prints them") {
     message.topic = "f/1";
     message.payload = "{\"a\": 1}\n";
     KafkaRecord r;
-    project_raw(kSource, message, 9, 2'000'000, true, r);
+    project_raw(kSource, message, 9, 2'000'000, model::ClockState::synced, true, r);
     CHECK(r.topic == "tributary.readings");
     CHECK(r.key == "f/1");
     CHECK(r.value == message.payload);
     CHECK(r.timestamp_ms == 2);
     CHECK(nlohmann::json::parse(to_json_line(kSource, r))["value"] == "{\"a\": 1}\n");
     message.payload = std::string_view("\xff\x00", 2);
-    project_raw(kSource, message, 9, 0, true, r);
+    project_raw(kSource, message, 9, 0, model::ClockState::repaired, true, r);
     CHECK(nlohmann::json::parse(to_json_line(kSource, r))["value"]["base64"] == "/wA=");
-    project_raw(kSource, message, 9, 0, false, r);
+    project_raw(kSource, message, 9, 0, model::ClockState::synced, false, r);
     CHECK(r.value.empty());
 }
 

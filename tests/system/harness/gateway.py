@@ -23,12 +23,13 @@ forward = "raw"
 
 
 def config_text(mqtt_port=None, brokers="", prefix="tributary", store="", streams=RAW_STREAM, mqtt="", kafka="", url=None,
-                gather="200ms", gateway_id="line1", store_extra=""):
+                gather="200ms", gateway_id="line1", store_extra="", clock="trusted", gateway_extra=""):
     url = url or f"mqtt://127.0.0.1:{mqtt_port}"
     return f"""
 [gateway]
 id = "{gateway_id}"
-clock = "trusted"
+clock = "{clock}"
+{gateway_extra}
 
 [mqtt]
 url = "{url}"
