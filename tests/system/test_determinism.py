@@ -14,6 +14,7 @@ START_MS = 1_577_836_800_000  # 2020-01-01: no stamp is ahead of its arrival
 SERIES = 12
 IDLE = "30d"
 KILLS = 50
+LOGS = "windows", "events", "readings", "late"  # readings: what the downsampler kept
 
 STREAMS = """
 [[stream]]
@@ -42,6 +43,12 @@ hold_off = "20s"
 type = "threshold"
 high = %(high)s
 hysteresis = 0.2
+
+[stream.downsample]
+type = "swinging-door"
+deviation = "auto"
+lateness = "1s"
+max_time = "%(idle)s"
 """
 
 
@@ -80,7 +87,7 @@ def test_same_bytes_without_fma_and_avx2(tmp_path, figure):
     poor = tributary("replay", "--config", config, recorded, env={"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-AVX2"})
     again = tributary("replay", "--config", config, recorded)
     lines = plain.stdout.splitlines()
-    for log in ("windows", "events", "late"):
+    for log in LOGS:
         number = sum(f'"topic":"tributary.{log}"' in line for line in lines)
         figure(f"determinism.replayed_{log}", number)
         assert number > 50, log
@@ -191,7 +198,7 @@ def test_50_kills_change_no_output(make_mosquitto, make_gateway, kafka, prefix, 
         # A message that came in twice and was not recognised is another input, not another output.
         figure(f"determinism.{name}.intake_beyond_input", unique_received(status) - sent)
         assert unique_received(status) == sent
-        results[name] = from_kafka(kafka, f"{prefix}-{name}", ("windows", "events", "late"))
+        results[name] = from_kafka(kafka, f"{prefix}-{name}", LOGS)
         assert gateway.terminate() == 0
     for log, expected in results["steady"].items():
         found = results["killed"][log]
