@@ -170,8 +170,28 @@ bool EngineLoop::process_next() {
         stats_ = engine_->stats();
     }
     refresh_watermark();
+    report_bounds();
     if (processed_) processed_();
     return true;
+}
+
+// A bound that is being hit is a state of health, until nothing was added for a while.
+void EngineLoop::report_bounds() {
+    constexpr int64_t kWellAfter = 60 * base::kNsPerSecond;
+    const auto& b = stats_.bounds;
+    const uint64_t over = stats_.series_refused + b.forced + b.hurried;
+    const int64_t now = clock_.boot_ns();
+    if (over > over_bounds_) {
+        over_bounds_at_ns_ = now;
+        metrics_.degraded("bounds", "TRB-ENGINE-009",
+                          base::format("{} readings refused (max_series), {} windows closed early (max_windows), {} "
+                                       "readings not put in order (max_reorder)",
+                                       stats_.series_refused, b.forced, b.hurried));
+    } else if (over_bounds_at_ns_ != base::kNever && now - over_bounds_at_ns_ >= kWellAfter) {
+        over_bounds_at_ns_ = base::kNever;
+        metrics_.healthy("bounds");
+    }
+    over_bounds_ = over;
 }
 
 void EngineLoop::refresh_watermark() {

@@ -47,6 +47,7 @@ class EngineLoop {
     int64_t next_tick_ns() const;
     void tick_if_due();
     void refresh_watermark();
+    void report_bounds();
     void checkpoint_if_worth(bool at_stop);
 
     BlockSource source_;
@@ -62,6 +63,8 @@ class EngineLoop {
     std::atomic<bool> idle_{true};
     std::atomic<int64_t> watermark_ns_{base::kNever};
     int64_t watermark_at_ns_ = 0;
+    uint64_t over_bounds_ = 0;                  // what bounds have cost, when it was last looked at
+    int64_t over_bounds_at_ns_ = base::kNever;  // boot time of the last growth; kNever: well
     uint64_t since_checkpoint_ = 0;
     int64_t checkpoint_at_ns_ = 0;
     size_t checkpoint_bytes_ = 0;

@@ -320,4 +320,27 @@ TEST_CASE("engine loop: the end comes even while the writer takes nothing more")
     loop.stop();
 }
 
+TEST_CASE("engine loop: a bound that is hit is a state of health, and is over a minute later") {
+    TempFolder folder;
+    base::ManualClock clock(kNow);
+    Run run(folder.path + "/store.db", clock);
+    constexpr std::string_view kTight =
+        "[gateway]\nid = \"line1\"\n[[stream]]\nname = \"s\"\ntopics = [\"s/+\"]\nmax_series = 1\nwindow = { size = "
+        "\"5s\" }\n";
+    run.open->control(model::ConfigRecord{engine::kEngineVersion, kTight}, true);
+    const auto bounds = [&] {
+        for (const auto& state : run.metrics.health())
+            if (state.component == "bounds") return state.ok ? std::string("ok") : state.code;
+        return std::string();
+    };
+    CHECK(run.open->message(message("s/a", "1"), nullptr));
+    CHECK(run.caught_up());
+    CHECK(bounds().empty());
+    CHECK(run.open->message(message("s/b", "1"), nullptr));
+    CHECK(eventually([&] { return bounds() == "TRB-ENGINE-009"; }));
+    clock.advance(61 * base::kNsPerSecond);
+    CHECK(run.open->message(message("s/a", "1"), nullptr));
+    CHECK(eventually([&] { return bounds() == "ok"; }));
+}
+
 }  // namespace tributary::gateway
