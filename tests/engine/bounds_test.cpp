@@ -81,7 +81,7 @@ TEST_CASE("a flood of new topics neither grows memory nor disturbs known series"
         for (Feeder* one : {&calm, &flooded}) one->message(base::format("f/known{}", i), kStart);
     size_t before = 0, most = 0;
     for (int i = 0; i < kFlood; i++) {
-        const int64_t at = kStart + int64_t{i} * 100 * base::kNsPerUs;
+        const int64_t at = kStart + int64_t{i} * (100 * base::kNsPerSecond / kFlood);
         if (i % 20 == 0) {
             const auto topic = base::format("f/known{}", i / 20 % kKnown);
             calm.message(topic, at);
