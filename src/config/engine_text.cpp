@@ -171,7 +171,8 @@ std::string engine_text(const Settings& settings) {
     Writer writer;
     // With zones the outputs depend on the time zone data too; for people, the engine does not read it.
     const bool zones = std::any_of(settings.streams.begin(), settings.streams.end(), [](const auto& stream) {
-        return std::any_of(stream.windows.begin(), stream.windows.end(), [](const auto& w) { return !w.zone.empty(); });
+        return !stream.time_zone.empty() ||
+               std::any_of(stream.windows.begin(), stream.windows.end(), [](const auto& w) { return !w.zone.empty(); });
     });
     if (zones) writer.header(base::format("# tzdata {}", base::tzdata_version()));
     writer.header("[gateway]");

@@ -5,7 +5,9 @@
 #include <iostream>
 
 #include "codec/message_line.hpp"
+#include "gateway/clock_history.hpp"
 #include "gateway/replay_line.hpp"
+#include "store/store.hpp"
 
 namespace tributary::gateway {
 namespace {
@@ -45,37 +47,13 @@ class JsonInput {
     int64_t newest_ns_ = 0;
 };
 
-bool is_csv(const std::string& path) { return path.ends_with(".csv") || path.ends_with(".CSV"); }
-
-}  // namespace
-
-base::Result<> replay(const config::Settings& settings, const ReplayOptions& options, std::ostream& out) {
-    Printer printer(settings, out);
-    uint64_t seq = 0;
-    std::optional<Line> line;
-    std::optional<JsonInput> messages;
-    for (const auto& path : options.inputs) {
-        if (is_csv(path)) {
-            if (auto done = replay_csv(settings, options, printer, seq, path); !done) return done;
-            continue;
-        }
-        if (!line) messages.emplace(line.emplace(settings, printer, seq));
-        std::ifstream file;
-        if (path != "-") {
-            file.open(path, std::ios::binary);
-            if (!file) return base::Error{"TRB-REPLAY-001", base::format("{}: cannot be opened", path)};
-        }
-        if (auto done = messages->run(path == "-" ? std::cin : file, path == "-" ? "standard input" : path); !done)
-            return done;
-    }
-    if (line && options.flush) line->flush();
-    out.flush();
-    if (!out) return base::Error{"TRB-REPLAY-002", "The output cannot be written."};
-    return {};
+bool ends_with(const std::string& path, std::string_view lower, std::string_view upper) {
+    return path.ends_with(lower) || path.ends_with(upper);
 }
 
-int replay(const ReplayOptions& options) {
-    auto loaded = config::load(options.config_path);
+// The configuration, checked; nothing: what is wrong is on standard error.
+std::optional<config::Settings> load(const std::string& path) {
+    auto loaded = config::load(path);
     if (loaded.ok()) {
         auto more = engine::validate(*loaded.settings);
         std::move(more.begin(), more.end(), std::back_inserter(loaded.diagnostics));
@@ -85,14 +63,90 @@ int replay(const ReplayOptions& options) {
         std::cerr << config::render(found) << '\n';
         broken |= found.level == config::Diagnostic::Level::error;
     }
-    if (broken) return 2;
+    if (broken) return std::nullopt;
+    return std::move(*loaded.settings);
+}
+
+}  // namespace
+
+base::Result<> replay_inputs(const config::Settings& settings, const ReplayOptions& options, Printer& printer) {
+    uint64_t seq = 0;
+    std::optional<Line> line;
+    std::optional<JsonInput> messages;
+    for (const auto& path : options.inputs) {
+        if (ends_with(path, ".csv", ".CSV")) {
+            if (auto done = replay_csv(settings, options, printer, seq, path); !done) return done;
+            continue;
+        }
+        if (!line) messages.emplace(line.emplace(settings, printer, seq));
+        if (ends_with(path, ".db", ".DB")) {
+            if (auto done = replay_store(*line, path); !done) return done;
+            continue;
+        }
+        std::ifstream file;
+        if (path != "-") {
+            file.open(path, std::ios::binary);
+            if (!file) return base::Error{"TRB-REPLAY-001", base::format("{}: cannot be opened", path)};
+        }
+        if (auto done = messages->run(path == "-" ? std::cin : file, path == "-" ? "standard input" : path); !done)
+            return done;
+    }
+    if (line && options.flush) line->flush();
+    return {};
+}
+
+base::Result<> replay_store(Line& line, const std::string& path) {
+    const auto unusable = [&](const base::Error& error) {
+        return base::Error{"TRB-REPLAY-001", base::format("{}: {}", path, error.message)};
+    };
+    auto opened = store::Reader::open(path);
+    if (!opened) return unusable(opened.error());
+    store::Reader& reader = **opened;
+    const auto meta = reader.meta();
+    if (!meta) return unusable(meta.error());
+    const auto text = meta->find("clocks");
+    const ClockHistory clocks(text != meta->end() ? text->second : "");
+    for (uint64_t seq = 1;;) {
+        const auto block = reader.block_at(model::Log::intake, seq);
+        if (!block) {  // damaged: the store says where it goes on
+            base::log::warning("{}: {}", path, block.error().message);
+            const auto behind = reader.seq_behind(model::Log::intake, seq);
+            if (!behind || *behind <= seq) return unusable(block.error());
+            seq = *behind;
+            continue;
+        }
+        if (!*block) return {};
+        model::IntakeBlockReader records((**block).body, (**block).first_seq);
+        for (model::IntakeRecord record; records.next(record);) {
+            clocks.apply(record);
+            if (std::holds_alternative<model::ConfigRecord>(record.body)) continue;
+            std::visit([&](const auto& body) { line.take(record.arrival_ns, body); }, record.body);
+        }
+        seq = (**block).end_seq();
+    }
+}
+
+base::Result<> replay(const config::Settings& settings, const ReplayOptions& options, std::ostream& out) {
+    Printer printer(settings, out);
+    if (auto done = replay_inputs(settings, options, printer); !done) return done;
+    out.flush();
+    if (!out) return base::Error{"TRB-REPLAY-002", "The output cannot be written."};
+    return {};
+}
+
+int replay(const ReplayOptions& options) {
+    const auto settings = load(options.config_path);
+    const auto running = options.compare.empty() ? settings : load(options.compare);
+    if (!settings || !running) return 2;
     std::ofstream file;
     if (!options.output.empty()) file.open(options.output, std::ios::binary | std::ios::trunc);
     if (!file) {
         std::cerr << "TRB-REPLAY-002: " << options.output << ": cannot be written\n";
         return 1;
     }
-    const auto done = replay(*loaded.settings, options, options.output.empty() ? std::cout : file);
+    std::ostream& out = options.output.empty() ? std::cout : file;
+    if (!options.compare.empty()) return replay_compare(*settings, *running, options, out);
+    const auto done = replay(*settings, options, out);
     if (!done) std::cerr << done.error().text() << '\n';
     return done ? 0 : 1;
 }

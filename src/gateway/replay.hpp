@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `tributary replay`: the engine without brokers. Reads messages from files (JSON lines) or series from CSV, writes one
-// JSON line per record Kafka would get. One thread; uses no store and no clock. For users: docs/replay.md.
+// JSON line per record Kafka would get; or says how the alarms of two configurations differ. One thread; uses no clock
+// and of a store nothing but its intake log. For users: docs/replay.md.
 #pragma once
 
 #include <iosfwd>
@@ -14,7 +15,9 @@ namespace tributary::gateway {
 
 struct ReplayOptions {
     std::string config_path;
-    std::vector<std::string> inputs;  // *.csv = CSV, else JSON lines; "-" = JSON lines on standard input
+    std::vector<std::string> inputs;  // *.csv = CSV, *.db = a store, else JSON lines; "-" = standard input
+    std::string compare;              // the other configuration, "" = none: print records
+    bool json = false;                // of a comparison
     std::string output;               // "" = standard output
     std::string scores;               // folder for scores per CSV; "" = none
     bool flush = true;                // close windows and events at the end

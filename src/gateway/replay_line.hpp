@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -21,13 +22,15 @@ inline base::Error input_error(const std::string& file, uint64_t line, std::stri
     return {"TRB-REPLAY-001", base::format("{}:{}: {}", file, line, what)};
 }
 
-// Counts the logs and prints, in the order of emission.
+// Counts the logs and prints, in the order of emission; or hands the outputs to somebody and prints nothing.
 class Printer final : public engine::Sink {
   public:
-    Printer(const config::Settings& settings, std::ostream& out)
-        : source_{settings.gateway.id, settings.kafka.prefix, "replay", false}, out_(out) {}
+    using Watch = std::function<void(const model::Output&)>;
+    Printer(const config::Settings& settings, std::ostream& out, Watch watch = {})
+        : source_{settings.gateway.id, settings.kafka.prefix, "replay", false}, out_(out), watch_(std::move(watch)) {}
 
     void emit(model::Output&& output) override {
+        if (watch_) return watch_(output);
         record::project(source_, output, ++seqs_[static_cast<size_t>(model::log_of(output))], record_);
         print();
     }
@@ -36,11 +39,13 @@ class Printer final : public engine::Sink {
         alarm_ |= alarm;
     }
     void reading(const engine::Projected& p, uint64_t seq, uint32_t n, bool several) {
+        if (watch_) return;
         record::project(source_, p.series, p.reading, p.stream->unit, p.stream->labels, seq, n, several, record_);
         print();
     }
     void set_clock(model::ClockState state) { clock_ = state; }
     void raw(const model::Message& message, uint64_t seq, int64_t arrival_ns) {
+        if (watch_) return;
         record::project_raw(source_, message, seq, arrival_ns, clock_, true, record_);
         print();
     }
@@ -53,6 +58,7 @@ class Printer final : public engine::Sink {
 
     const record::Source source_;
     std::ostream& out_;
+    const Watch watch_;
     record::KafkaRecord record_;
     std::array<uint64_t, model::kLogNumbers> seqs_{};
     model::ClockState clock_ = model::ClockState::synced;
@@ -144,6 +150,17 @@ class Line {
     std::vector<engine::Projected> projected_;
     model::Ledger ledger_;
 };
+
+// All inputs through the configuration, in their order.
+base::Result<> replay_inputs(const config::Settings& settings, const ReplayOptions& options, Printer& printer);
+
+// Both configurations over the inputs: which alarms come, go, move. Exit code as replay()'s.
+int replay_compare(const config::Settings& fresh, const config::Settings& running, const ReplayOptions& options,
+                   std::ostream& out);
+
+// The intake log of a store, as far as it is kept, through an engine: messages, clocks (repaired, as recorded), mutes.
+// Its own configurations are passed over.
+base::Result<> replay_store(Line& line, const std::string& path);
 
 // One CSV through a fresh engine; seq goes on from file to file.
 base::Result<> replay_csv(const config::Settings& settings, const ReplayOptions& options, Printer& printer,
