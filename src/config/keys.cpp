@@ -60,6 +60,10 @@ constexpr std::array kMqtt{
         {"status_topic", special, "", "Topic of birth and last will, false = none; default: `tributary/<id>/status`", 0,
          0, "", false, "text or false"},
         {}},
+    Key<MqttSettings>{{"events_topic", text, "",
+                       "Events are published back to this broker under `<events_topic>/<series>` (QoS 1), for PLCs and "
+                       "panels; default: they are not"},
+                      &MqttSettings::events_topic},
     Key<MqttSettings>{{"tls", table, "", "Files and checks of TLS, see `[mqtt.tls]`"}, {}}};
 
 constexpr std::array kTls{

@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "config/sections.hpp"
+#include "model/topic_filter.hpp"
 
 namespace tributary::config {
 namespace {
@@ -70,6 +71,34 @@ void read_streams(Reader& reader, const Node& root, Settings& into) {
     }
 }
 
+// Whether a filter takes some topic below `topic`.
+bool reaches_below(std::string_view filter, std::string_view topic) {
+    filter = model::without_share(filter);
+    while (true) {
+        const auto level = filter.substr(0, filter.find('/')), given = topic.substr(0, topic.find('/'));
+        if (level == "#") return true;
+        if (level != "+" && level != given) return false;
+        if (level.size() == filter.size()) return false;  // the filter ends at this level or above it
+        filter.remove_prefix(level.size() + 1);
+        if (given.size() == topic.size()) return true;
+        topic.remove_prefix(given.size() + 1);
+    }
+}
+
+// Events that come back as messages would make events of their own, for ever.
+void check_echo(Reader& reader, const Node& root, const Settings& settings) {
+    const auto& events = settings.mqtt.events_topic;
+    if (events.empty()) return;
+    const auto* entry = root.find("mqtt")->value.find("events_topic");
+    for (const auto& stream : settings.streams)
+        for (const auto& filter : stream.topics)
+            if (reaches_below(filter, events))
+                reader.error(kConflict, entry->value.position,
+                             base::format("stream \"{}\" would take our own events: \"{}\" matches below \"{}\"",
+                                          stream.name, filter, events),
+                             "narrow that filter, or publish below another topic");
+}
+
 constexpr std::array<std::string_view, 5> kTop{"gateway", "mqtt", "kafka", "store", "stream"};
 
 void check_top(Reader& reader, const Node& root) {
@@ -99,6 +128,7 @@ Settings interpret(Reader& reader, const Node& root) {
     read_table(reader, root, "kafka", settings.kafka, read_kafka);
     read_table(reader, root, "store", settings.store, read_store);
     read_streams(reader, root, settings);
+    check_echo(reader, root, settings);
     fill_defaults(settings);
     return settings;
 }

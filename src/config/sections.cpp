@@ -99,6 +99,13 @@ void read_status_topic(Reader& reader, const Entry& entry, MqttSettings& into) {
     into.status_topic = topic;
 }
 
+void check_events_topic(Reader& reader, const Node& table, const MqttSettings& mqtt) {
+    const auto* topic = table.find("events_topic");
+    if (topic == nullptr || mqtt.events_topic.find_first_of(std::string_view("+#\0", 3)) == std::string::npos) return;
+    reader.error(kForm, topic->value.position, base::format("\"{}\" is not a topic to publish to", mqtt.events_topic),
+                 "no wildcards: \"tributary/line1/events\"");
+}
+
 void check_tls(Reader& reader, const Node& table, const MqttSettings& mqtt) {
     const auto& tls = mqtt.tls;
     if (tls.cert.empty() != tls.key.empty())
@@ -224,6 +231,7 @@ void read_mqtt(Reader& reader, const Node& table, MqttSettings& into) {
         each_text(url->value, [&](const auto& text, const auto& at) { check_url(reader, at, text); });
     if (const auto* version = table.find("version")) read_version(reader, *version, into);
     if (const auto* topic = table.find("status_topic")) read_status_topic(reader, *topic, into);
+    check_events_topic(reader, table, into);
     if (const auto* tls = table.find("tls"); tls != nullptr && reader.is(*tls, NodeKind::table, "a table")) {
         reader.read(tls->value, "[mqtt.tls]", tls_keys(), into.tls);
         check_tls(reader, tls->value, into);

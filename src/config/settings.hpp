@@ -45,6 +45,7 @@ struct MqttSettings {
     int64_t max_queue_bytes = 8 << 20;  // our own bound on what is received and not committed
     std::string status_topic;           // default: "tributary/<id>/status"; "" = no birth and will
     bool status_topic_off = false;
+    std::string events_topic;  // events go back to the broker below it; "" = they do not
     TlsSettings tls;
 
     bool operator==(const MqttSettings&) const = default;

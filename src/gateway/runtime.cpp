@@ -98,9 +98,10 @@ base::Result<> Runtime::open() {
     if (!own) return own.error();
     if (!writers) return writers.error();
     reader_ = std::move(*own);
-    writer_ = std::make_unique<Writer>(
-        WriterSettings{settings_.store.gather_ns, settings_.store.history_ns, settings_.store.max_size_bytes}, *store_,
-        std::move(*writers), *open_block_, cache_, metrics_, clock_, arrival_);
+    writer_ =
+        std::make_unique<Writer>(WriterSettings{settings_.store.gather_ns, settings_.store.history_ns,
+                                                settings_.store.max_size_bytes, !settings_.mqtt.events_topic.empty()},
+                                 *store_, std::move(*writers), *open_block_, cache_, metrics_, clock_, arrival_);
     auto engine_source = source();
     if (!engine_source) return engine_source.error();
     engine_ =
@@ -119,14 +120,36 @@ base::Result<> Runtime::open() {
     if (!kafka) return kafka.error();
     kafka_ = std::move(*kafka);
     if (auto opened = open_mqtt(); !opened) return opened.error();
+    if (auto opened = open_events(); !opened) return opened.error();
     metrics_.healthy("store");
 
     writer_->start(
-        session_.get(), [this] { engine_->wake(); }, [this] { kafka_->wake(); });
+        session_.get(), [this] { engine_->wake(); },
+        [this] {
+            kafka_->wake();
+            if (events_) events_->wake();
+        });
     engine_->start([this] { kafka_->wake(); });
     kafka_->start();
+    if (events_) events_->start();
     record_configuration();
     second();
+    return {};
+}
+
+base::Result<> Runtime::open_events() {
+    if (settings_.mqtt.events_topic.empty()) {
+        // Switched on again some day, it begins with what is new then: nobody acts on alarms of last month.
+        const auto cursors = writer_->cursors();
+        if (cursors.find(kEventsCursor) != cursors.end())
+            writer_->events_progress(writer_->next_seq(model::Log::events));
+        return {};
+    }
+    auto events_source = source();
+    if (!events_source) return events_source.error();
+    auto events = EventLoop::create(settings_, std::move(*events_source), *writer_, metrics_);
+    if (!events) return events.error();
+    events_ = std::move(*events);
     return {};
 }
 
@@ -241,6 +264,7 @@ void Runtime::stop() {
     if (writer_) writer_->drain(patience);
     if (kafka_ && !kafka_->finish(patience))
         base::log::info("kafka: not everything could be delivered in time; it stays in the store");
+    if (events_) events_->stop();
     if (writer_) {
         writer_->drain(patience);
         writer_->stop();
@@ -284,6 +308,8 @@ void Runtime::fill(StatusSnapshot& s) const {
         s.logs.push_back({log, writer_->next_seq(log), found == cursors.end() ? 1 : found->second});
     }
     s.oldest_unsent_ns = oldest_unsent_ns();
+    if (events_)
+        s.events = {settings_.mqtt.events_topic, events_->connected(), events_->published(), events_->cursor()};
     if (samples_.size() > 1) {
         const auto seconds = static_cast<double>(samples_.size() - 1);
         s.received_per_s = static_cast<double>(samples_.back().received - samples_.front().received) / seconds;

@@ -7,6 +7,7 @@
 
 #include "gateway/clock_watch.hpp"
 #include "gateway/engine_loop.hpp"
+#include "gateway/event_loop.hpp"
 #include "gateway/kafka_loop.hpp"
 #include "gateway/status.hpp"
 #include "gateway/writer.hpp"
@@ -38,6 +39,7 @@ class Runtime {
             const base::Clock& clock);
     base::Result<> open();
     base::Result<> open_mqtt();
+    base::Result<> open_events();
     base::Result<BlockSource> source();
     void record_configuration();
     int64_t oldest_unsent_ns() const;
@@ -57,6 +59,7 @@ class Runtime {
     std::unique_ptr<Writer> writer_;
     std::unique_ptr<EngineLoop> engine_;
     std::unique_ptr<KafkaLoop> kafka_;
+    std::unique_ptr<EventLoop> events_;  // null: events do not go back to the broker
     std::unique_ptr<mqtt::Session> session_;
     std::unique_ptr<mqtt::StatusPublisher> publisher_;
     std::unique_ptr<store::Reader> reader_;  // control's own

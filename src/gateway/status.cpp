@@ -90,6 +90,12 @@ void mqtt_and_kafka(JsonObject& top, const StatusSnapshot& s) {
         .integer("dropped_connections", s.mqtt.dropped_connections);
     texts(mqtt, "filters", s.mqtt.filters);
     texts(mqtt, "without_promise", s.mqtt.without_promise);
+    if (!s.events.topic.empty()) {
+        JsonObject events(mqtt.key("events"));
+        events.text("topic", s.events.topic);
+        boolean(events, "connected", s.events.connected);
+        events.integer("published", s.events.published).integer("cursor", s.events.cursor).end();
+    }
     mqtt.end();
     JsonObject kafka(top.key("kafka"));
     boolean(kafka, "connected", s.kafka.connected);

@@ -32,6 +32,11 @@ struct StatusSnapshot {
     kafka::Status kafka;
     std::string kafka_brokers;
     engine::Stats engine;
+    struct {
+        std::string topic;  // "" = events do not go back to the broker
+        bool connected = false;
+        uint64_t published = 0, cursor = 0;
+    } events;
     uint64_t engine_cursor = 1;
     int64_t watermark_ns = base::kNever;  // every window that ends at or before it is out
     std::string config_hash;              // of the streams in force

@@ -151,6 +151,13 @@ void Writer::kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& del
     merge_locked(std::move(part), clock_.boot_ns() + kCursorDelay);
 }
 
+void Writer::events_progress(uint64_t cursor) {
+    Pending part;
+    part.cursors[kEventsCursor] = cursor;
+    const std::lock_guard lock(mutex_);
+    merge_locked(std::move(part), clock_.boot_ns() + kCursorDelay);
+}
+
 void Writer::refused(const model::RefusedRecord& record) {
     model::OutputBlockWriter block;
     block.add(record);
@@ -461,6 +468,7 @@ void Writer::plan_trim(store::Batch& batch) {
     for (const auto log : {model::Log::intake, model::Log::windows, model::Log::events, model::Log::late,
                            model::Log::dead, model::Log::reduced}) {
         uint64_t floor = cursor_of(kafka_cursor(log));
+        if (log == model::Log::events && settings_.publishes_events) floor = std::min(floor, cursor_of(kEventsCursor));
         if (log == model::Log::intake) floor = std::min({floor, checkpoint_seq_, cursor_of(kEngineCursor)});
         uint64_t below = store_.first_seq(log);
         for (int i = 0; i < kTrimBlocks && below < floor; i++) {

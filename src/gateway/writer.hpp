@@ -26,10 +26,12 @@ struct WriterSettings {
     int64_t gather_ns = 0;
     int64_t history_ns = 0;
     int64_t max_size_bytes = 0;
+    bool publishes_events = false;  // events stay until the local broker has them
 };
 
 // Names of cursors (docs/formats/store.md).
 inline constexpr const char* kEngineCursor = "engine";
+inline constexpr const char* kEventsCursor = "mqtt:events";
 std::string kafka_cursor(model::Log log);  // "kafka:main:<log>"
 
 // Outputs of the engine since the last hand-in, per log: a block body and the number of records in it.
@@ -60,6 +62,7 @@ class Writer {
     // Kafka thread.
     void kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta);
     void refused(const model::RefusedRecord& record);
+    void events_progress(uint64_t cursor);  // any thread: events below it are at the local broker
     // Any thread: a small fact for the next transaction.
     void remember(const std::string& key, const std::string& value);
 

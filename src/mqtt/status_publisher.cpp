@@ -1,60 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mqtt/status_publisher.hpp"
 
-#include <mqtt/async_client.h>
-
 #include <atomic>
 
 #include "base/log.hpp"
 #include "mqtt/connect_options.hpp"
+#include "mqtt/publish_options.hpp"
 #include "mqtt/session.hpp"
 
 namespace tributary::mqtt {
 namespace {
-
-::mqtt::ssl_options tls_options(const config::MqttSettings& settings) {
-    ::mqtt::ssl_options tls;
-    if (!settings.tls.ca.empty())
-        tls.set_trust_store(settings.tls.ca);
-    else
-        tls.ca_path("/etc/ssl/certs");
-    if (!settings.tls.cert.empty()) tls.set_key_store(settings.tls.cert);
-    if (!settings.tls.key.empty()) tls.set_private_key(settings.tls.key);
-    tls.set_enable_server_cert_auth(settings.tls.verify);
-    tls.set_verify(settings.tls.verify);
-    return tls;
-}
-
-std::string password_of(const config::MqttSettings& settings) {
-    if (settings.password_file.empty()) return settings.password;
-    auto secret = read_secret(settings.password_file);
-    return secret ? *secret : std::string();
-}
-
-::mqtt::connect_options connect_options(const config::MqttSettings& settings) {
-    ::mqtt::connect_options options;
-    options.set_mqtt_version(settings.version == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1);
-    if (settings.version == 5)
-        options.set_clean_start(true);
-    else
-        options.set_clean_session(true);
-    options.set_keep_alive_interval(std::chrono::seconds(settings.keepalive_ns / base::kNsPerSecond));
-    options.set_connect_timeout(std::chrono::seconds(10));
-    if (!settings.username.empty()) options.set_user_name(settings.username);
-    if (const auto password = password_of(settings); !password.empty()) options.set_password(password);
-    options.set_ssl(tls_options(settings));
-    return options;
-}
-
-// Paho refuses to connect with another version than the client was made for.
-::mqtt::create_options create_options(const config::MqttSettings& settings) {
-    return ::mqtt::create_options(settings.version == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1);
-}
-
-std::string first_url(const config::MqttSettings& settings) {
-    auto url = paho_url(settings.urls.front());
-    return url ? *url : settings.urls.front();
-}
 
 class PahoStatusPublisher final : public StatusPublisher {
   public:
@@ -64,7 +19,7 @@ class PahoStatusPublisher final : public StatusPublisher {
           topic_(settings.status_topic),
           birth_(base::format(R"({{"gateway":"{}","state":"online","version":"{}"}})", gateway, version)),
           death_(base::format(R"({{"gateway":"{}","state":"offline"}})", gateway)),
-          client_(first_url(settings), client_id + "-status", create_options(settings), nullptr) {
+          client_(publish_url(settings), client_id + "-status", publish_create_options(settings), nullptr) {
         client_.set_connected_handler([this](const std::string&) {
             connecting_ = false;
             try {
@@ -81,7 +36,7 @@ class PahoStatusPublisher final : public StatusPublisher {
         connecting_ = true;
         waited_ = 0;
         try {
-            auto options = connect_options(settings_);
+            auto options = publish_connect_options(settings_);
             options.set_will(::mqtt::will_options(topic_, death_.data(), death_.size(), 1, true));
             client_.connect(options);
         } catch (const std::exception& failed) {
@@ -123,8 +78,8 @@ base::Result<std::string> probe(const config::MqttSettings& settings, const std:
         auto url = paho_url(one);
         if (!url) return url.error();
         try {
-            ::mqtt::async_client client(*url, client_id, create_options(settings), nullptr);
-            client.connect(connect_options(settings))->wait();
+            ::mqtt::async_client client(*url, client_id, publish_create_options(settings), nullptr);
+            client.connect(publish_connect_options(settings))->wait();
             client.disconnect()->wait_for(std::chrono::seconds(2));
             return base::format("MQTT broker {} lets us in", one);
         } catch (const std::exception& failed) {

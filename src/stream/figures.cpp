@@ -234,11 +234,11 @@ void Figures::finish(const std::byte* at, int64_t from_ns, int64_t until_ns, con
             put(word, ns > 0 ? integral.value() / static_cast<double>(ns) : o->last);
             covered = true;
         }
-        if (o != nullptr && word == "increase") {
+        if (o != nullptr && window.numbers > 0 && word == "increase") {
             put(word, o->increase.value());
             put("resets", o->resets);
         }
-        if (o != nullptr && word == "rate") {
+        if (o != nullptr && window.numbers > 0 && word == "rate") {
             const int64_t ns = grid_ ? until_ns - from_ns : o->last_ns - o->first_ns;
             if (ns > 0) put(word, o->increase.value() / (static_cast<double>(ns) / 1e9));
         }
