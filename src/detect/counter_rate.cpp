@@ -62,6 +62,10 @@ class CounterRate final : public Detector {
     }
 
     size_t state_bytes() const override { return sizeof(State); }
+    void forget_times(std::byte* bytes) const override {
+        StateBytes<State> state(bytes);
+        *state = {};
+    }
 
     Finding update(std::byte* bytes, int64_t event_ns, double raw) const override {
         StateBytes<State> state(bytes);

@@ -56,6 +56,10 @@ class Rate final : public Detector {
           keep_(1 - config::number_option(options, kOptions, "hysteresis")) {}
 
     size_t state_bytes() const override { return sizeof(State); }
+    void forget_times(std::byte* bytes) const override {
+        StateBytes<State> state(bytes);
+        *state = {};
+    }
 
     Finding update(std::byte* bytes, int64_t event_ns, double raw) const override {
         StateBytes<State> state(bytes);

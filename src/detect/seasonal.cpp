@@ -107,6 +107,11 @@ class Seasonal final : public Detector {
           floor_(options, kOptions) {}
 
     size_t state_bytes() const override { return sizeof(State); }
+    void forget_times(std::byte* bytes) const override {
+        StateBytes<State> state(bytes);
+        state->visit_count = 0;
+        state->first_ns = INT64_MIN;
+    }
 
     Finding update(std::byte* bytes, int64_t event_ns, double raw) const override {
         StateBytes<State> bound(bytes);

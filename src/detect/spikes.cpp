@@ -65,6 +65,11 @@ class Spikes final : public Detector {
           floor_(options, kOptions) {}
 
     size_t state_bytes() const override { return sizeof(State); }
+    void forget_times(std::byte* bytes) const override {
+        StateBytes<State> state(bytes);
+        state->latest_ns = INT64_MIN;
+        state->spikes = 0;
+    }
 
     Finding update(std::byte* bytes, int64_t event_ns, double raw) const override {
         StateBytes<State> state(bytes);

@@ -46,6 +46,10 @@ class Stuck final : public Detector {
           rest_(config::optional_number(options, "rest")) {}
 
     size_t state_bytes() const override { return sizeof(State); }
+    void forget_times(std::byte* bytes) const override {
+        StateBytes<State> state(bytes);
+        *state = {};
+    }
 
     Finding update(std::byte* bytes, int64_t event_ns, double value) const override {
         StateBytes<State> state(bytes);

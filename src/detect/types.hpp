@@ -20,6 +20,7 @@ DetectorType cusum_type();
 DetectorType seasonal_type();
 DetectorType spikes_type();
 DetectorType stuck_type();
+DetectorType missing_type();
 DetectorType counter_rate_type();
 
 constexpr size_t kMostStateBytes = 512;  // of one series

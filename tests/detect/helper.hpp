@@ -33,6 +33,7 @@ class Probe {
     }
     Finding operator()(double value) { return at(time_ns_ += 1'000'000'000, value); }
     Finding at(int64_t event_ns, double value) { return detector_->update(bytes.data(), event_ns, value); }
+    void forget_times() { detector_->forget_times(bytes.data()); }
     bool alarms(double value) { return (*this)(value).score >= 0.5; }
 
     std::vector<std::byte> bytes;
