@@ -130,7 +130,9 @@ void write_stages(Writer& writer, const StreamSettings& stream) {
         writer.header("[[stream.detect]]");
         writer.text("type", detector.type);
         writer.text("name", detector.name);
-        for (const auto& [name, option] : detector.options) writer.raw(quoted(name), option_text(option));
+        const bool whole = detector.options.contains("content");  // where it came from means nothing any more
+        for (const auto& [name, option] : detector.options)
+            if (!whole || name != "file") writer.raw(quoted(name), option_text(option));
     }
     if (stream.downsample) {
         writer.header("[stream.downsample]");

@@ -22,6 +22,7 @@ DetectorType spikes_type();
 DetectorType stuck_type();
 DetectorType missing_type();
 DetectorType counter_rate_type();
+DetectorType model_type();
 
 constexpr size_t kMostStateBytes = 512;  // of one series
 
