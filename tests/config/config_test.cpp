@@ -242,9 +242,8 @@ TEST_CASE("a file that a detector names is part of the stream's text, where it s
 
     const auto gone = load((folder / "t.toml").string());
     CHECK(!gone.ok());
-    REQUIRE(!gone.diagnostics.empty());
-    CHECK(gone.diagnostics[0].code == "TRB-CONFIG-001");
-    CHECK(gone.diagnostics[0].line == 6);
+    CHECK(std::any_of(gone.diagnostics.begin(), gone.diagnostics.end(),
+                      [](const auto& d) { return d.code == "TRB-CONFIG-001" && d.line == 6; }));
     // A record that names a file does not make us read one.
     const auto record = parse_engine_text(head + "file='" + (folder / "copy.json").string() + "'\n");
     REQUIRE(record.ok());
