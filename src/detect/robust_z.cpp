@@ -79,16 +79,26 @@ class RobustZ final : public Detector {
   private:
     static double value_at(const State& state, int rank) { return state.values[state.order[rank]]; }
 
-    // The distances to the median grow from the middle outwards on both sides: the middle one of them all is found by
-    // walking there. Of an even number the upper of the two middle ones counts, for median and MAD.
-    double sigma(const State& state, double median) const {
-        int low = window_ / 2, high = low + 1;  // the next below or at the middle, the next above
-        double distance = 0;
-        for (int taken = 0; taken <= window_ / 2; taken++) {
-            const bool below =
-                high == window_ || (low >= 0 && median - value_at(state, low) <= value_at(state, high) - median);
-            distance = below ? median - value_at(state, low--) : value_at(state, high++) - median;
+    // The distances to the median grow from the middle outwards, downwards and upwards: the middle one of both together
+    // is found by bisecting how many of the nearest half lie below. Of an even number the upper of the two middle ones
+    // counts, for median and MAD.
+    double mad(const State& state, double median) const {
+        const int middle = window_ / 2, half = middle + 1;
+        const auto below = [&](int i) { return median - value_at(state, middle - i); };
+        const auto above = [&](int i) { return value_at(state, middle + 1 + i) - median; };
+        int least = std::max(0, half - (window_ - half)), most = half;
+        while (least < most) {
+            const int taken = (least + most) / 2;
+            if (below(taken) < above(half - taken - 1))
+                least = taken + 1;
+            else
+                most = taken;
         }
+        return std::max(least > 0 ? below(least - 1) : 0, least < half ? above(half - least - 1) : 0);
+    }
+
+    double sigma(const State& state, double median) const {
+        const double distance = mad(state, median);
         double sigma = 1.4826 * distance;
         if (distance == 0) {
             double sum = 0;

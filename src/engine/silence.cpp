@@ -11,9 +11,6 @@ constexpr auto kLater = [](const auto& a, const auto& b) {
     return a.deadline_ns != b.deadline_ns ? a.deadline_ns > b.deadline_ns : a.slot > b.slot;
 };
 
-// A running gateway writes a `tick` well within this when a deadline has come and nothing else did.
-constexpr int64_t kOverdueNs = 10 * base::kNsPerSecond;
-
 }  // namespace
 
 int64_t Silence::deadline_of(const Slot& slot) const {
@@ -90,10 +87,6 @@ int64_t Silence::next_deadline_ns() const {
 std::optional<size_t> Silence::next_due(int64_t now_ns) {
     const int64_t deadline_ns = bound_ns() <= now_ns ? next_deadline_ns() : base::kNever;
     if (deadline_ns > now_ns) return std::nullopt;
-    if (now_ns - deadline_ns > kOverdueNs) {
-        listen(true, now_ns);
-        return std::nullopt;
-    }
     const size_t slot = heap_.front().slot;
     unqueue();
     slots_[slot].after_ns = base::kNever;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // When a series that sends nothing is news: for each series and each detector that watches for silence the arrival time
 // at which it is to be asked. Owned by StreamState (one thread); asks no clock. Silence counts only while we could have
-// heard something: not while the MQTT connection is down, and not over a stretch for which the gateway was off, which
-// is seen from a deadline for which no record came in time. What it does not do: judge; that is the detector's.
+// heard something: from `session` record to `session` record, of which the gateway writes one at its start too.
+// Without any (replay) it always counts. What it does not do: judge; that is the detector's.
 #pragma once
 
 #include <cstdint>
