@@ -51,8 +51,9 @@ class StreamEngine final : public Engine {
     void process(const model::IntakeRecord& record, Sink& sink, model::Ledger& ledger) override {
         const int64_t arrival_ns = std::clamp(record.arrival_ns, -codec::kTimeLimitNs, codec::kTimeLimitNs);
         s_.now_ns = std::max(s_.now_ns, arrival_ns);
-        const Context context{sink, stats_, s_.settings->gateway.id, s_.mutes, s_.now_ns, record.seq};
-        if (const auto* session = std::get_if<model::SessionRecord>(&record.body)) return on_session(*session, context);
+        // A record of another kind may be the first word after a stop: then the next one says that nobody was heard.
+        const bool hears = record.message() != nullptr || std::holds_alternative<model::TickRecord>(record.body);
+        const Context context{sink, stats_, s_.settings->gateway.id, s_.mutes, s_.now_ns, record.seq, hears};
         if (s_.now_ns >= bound_ns_) close_idle(context);
         if (const auto* message = record.message())
             on_message(*message, arrival_ns, context, ledger);
@@ -62,6 +63,8 @@ class StreamEngine final : public Engine {
             on_clock(*clock, arrival_ns, context);
         else if (const auto* mute = std::get_if<model::MuteRecord>(&record.body))
             on_mute(*mute);
+        else if (const auto* session = std::get_if<model::SessionRecord>(&record.body))
+            on_session(*session, context);
     }
 
     void skip(uint64_t seq) override { skips_.push_back(seq); }
@@ -206,7 +209,7 @@ class StreamEngine final : public Engine {
         s_.projection->set_clock(clock.state);
     }
 
-    // While we are not connected nobody's silence means anything, nor what became due with the record that says so.
+    // While we are not connected nobody's silence means anything.
     void on_session(const model::SessionRecord& session, const Context& context) {
         s_.connected = session.connected;
         for (const auto& stream : s_.streams) stream->listen(session.connected, context.now_ns);

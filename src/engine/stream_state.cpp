@@ -179,7 +179,7 @@ void StreamState::settle(model::SeriesId series, size_t stage, const detect::Fin
 }
 
 void StreamState::ask_silent(const Context& context) {
-    while (const auto slot = silence_.next_due(context.now_ns)) {
+    while (const auto slot = context.hears ? silence_.next_due(context.now_ns) : std::nullopt) {
         const auto series = static_cast<model::SeriesId>(*slot / stages_.size());
         const size_t i = *slot % stages_.size();
         const auto silent = stages_[i].detector->on_silence(state_of(series, i));

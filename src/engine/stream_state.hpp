@@ -34,6 +34,7 @@ struct Context {
     const std::vector<Mute>& mutes;
     int64_t now_ns = 0;  // arrival
     uint64_t seq = 0;
+    bool hears = true;  // whoever is silent by now is silent
 };
 
 enum class Use : uint8_t { none, late, used, refused };  // refused: one series too many

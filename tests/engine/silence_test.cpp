@@ -102,6 +102,7 @@ TEST_CASE("silence: no storm after a lost connection or a kill") {
         for (int64_t second = 0; second < 50; second++)
             for (int i = 0; i < kSeries; i++) in.message(base::format("s/{}", i), "1", kStart + second * kSecond);
         const int64_t gone = kStart + 50 * kSecond, back = gone + away.seconds * kSecond;
+        if (!away.lost) in.clock(model::ClockState::synced, 0, back);  // as at every start
         in.add(model::SessionRecord{1, false, false}, away.lost ? gone : back);
         in.add(model::SessionRecord{2, true, true}, back + kSecond);
         for (int64_t second = 2; second < 20; second++)
