@@ -50,8 +50,13 @@ base::Result<> control(const Json& object, MessageLine& out) {
         const bool given = epoch != object.end() && epoch->is_number_unsigned();
         out.body = model::ClockRecord{static_cast<model::ClockState>(found - kStates.begin()), 0,
                                       given ? epoch->get<uint32_t>() : 0};
+    } else if (kind == "session") {
+        const auto connected = object.find("connected");
+        if (connected == object.end() || !connected->is_boolean())
+            return error("a session needs \"connected\" (true or false)");
+        out.body = model::SessionRecord{0, connected->get<bool>(), false};
     } else {
-        return error("\"control\" is none of mute, clock, config, tick");
+        return error("\"control\" is none of mute, clock, config, session, tick");
     }
     return {};
 }

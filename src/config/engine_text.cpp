@@ -130,7 +130,9 @@ void write_stages(Writer& writer, const StreamSettings& stream) {
         writer.header("[[stream.detect]]");
         writer.text("type", detector.type);
         writer.text("name", detector.name);
-        for (const auto& [name, option] : detector.options) writer.raw(quoted(name), option_text(option));
+        const bool whole = detector.options.contains("content");  // where it came from means nothing any more
+        for (const auto& [name, option] : detector.options)
+            if (!whole || name != "file") writer.raw(quoted(name), option_text(option));
     }
     if (stream.downsample) {
         writer.header("[stream.downsample]");
@@ -172,7 +174,10 @@ std::string engine_text(const Settings& settings) {
     // With zones the outputs depend on the time zone data too; for people, the engine does not read it.
     const bool zones = std::any_of(settings.streams.begin(), settings.streams.end(), [](const auto& stream) {
         return !stream.time_zone.empty() ||
-               std::any_of(stream.windows.begin(), stream.windows.end(), [](const auto& w) { return !w.zone.empty(); });
+               std::any_of(stream.windows.begin(), stream.windows.end(),
+                           [](const auto& w) { return !w.zone.empty(); }) ||
+               std::any_of(stream.detectors.begin(), stream.detectors.end(),
+                           [](const auto& d) { return d.options.contains("zone"); });
     });
     if (zones) writer.header(base::format("# tzdata {}", base::tzdata_version()));
     writer.header("[gateway]");

@@ -253,6 +253,7 @@ Loaded load_text(std::string_view text, const std::string& file_name) {
 
 Loaded parse_engine_text(std::string_view text) {
     Reader reader;
+    reader.reads_files = false;
     const auto root = parse_tree(text, "config record", reader.problems);
     auto settings = interpret(reader, root);
     return finish(reader, std::move(settings), {"config record"});

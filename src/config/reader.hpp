@@ -19,6 +19,7 @@ namespace tributary::config {
 class Reader {
   public:
     std::vector<Diagnostic> problems;
+    bool reads_files = true;  // that options name; not where the text carries their content
 
     void error(const char* code, const model::SourcePosition& at, std::string message, std::string hint = {});
     void warn(const char* code, const model::SourcePosition& at, std::string message, std::string hint = {});

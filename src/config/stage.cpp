@@ -2,9 +2,12 @@
 // The stages of a stream: its windows, detectors and downsampler.
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <set>
 
+#include "base/files.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "base/units.hpp"
 #include "base/zone.hpp"
 #include "config/sections.hpp"
@@ -129,6 +132,25 @@ void read_options(Reader& reader, const Node& table, model::OptionMap& into, boo
     }
 }
 
+// A file that an option names becomes the option `content`: part of the stream's text, so that whoever processes the
+// log later has what we had. Relative names count from the folder of the configuration.
+void read_file_option(Reader& reader, model::OptionMap& options) {
+    constexpr size_t kMostBytes = 1 << 20;
+    const auto named = options.find("file");
+    if (!reader.reads_files || named == options.end() || options.contains("content")) return;
+    const auto* name = std::get_if<std::string>(&named->second.value);
+    if (name == nullptr) return;  // the detector's declaration says so
+    const auto path = std::filesystem::path(named->second.position.file).parent_path() / *name;
+    auto content = base::read_file(path.string());
+    if (!content)
+        return reader.error(kFile, named->second.position,
+                            base::format("{} cannot be read: {}", path.string(), content.error().message));
+    if (content->size() > kMostBytes || !base::valid_utf8(*content))
+        return reader.error(kFile, named->second.position,
+                            base::format("{} is not a text of at most {} bytes", path.string(), kMostBytes));
+    options.emplace("content", model::OptionValue{std::move(*content), named->second.position});
+}
+
 }  // namespace
 
 void read_windows(Reader& reader, const Entry& entry, StreamSettings& stream) {
@@ -158,6 +180,7 @@ void read_detectors(Reader& reader, const Entry& entry, StreamSettings& stream) 
                          base::format("stream \"{}\" has two detectors \"{}\"", stream.name, detector.name),
                          "give each a name = \"...\"");
         read_options(reader, *table, detector.options);
+        read_file_option(reader, detector.options);
         stream.detectors.push_back(std::move(detector));
     }
 }

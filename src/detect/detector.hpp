@@ -20,9 +20,15 @@
 namespace tributary::detect {
 
 struct Finding {
-    double score = 0;                // 0..1, alarm at 0.5; the configured limit maps to 0.5
-    std::string_view kind;           // static text: "high", "low", "deviation", ...; "" when nothing is wrong
-    std::optional<double> expected;  // what the detector thought normal
+    double score = 0;                      // 0..1, alarm at 0.5; the configured limit maps to 0.5
+    std::string_view kind;                 // static text: "high", "low", "deviation", ...; "" when nothing is wrong
+    std::optional<double> expected;        // what the detector thought normal
+    std::optional<int64_t> since_ns = {};  // event time at which it began, when that was not this reading
+};
+
+struct Silent {
+    Finding finding;
+    double value = 0;  // the newest one
 };
 
 class Detector {
@@ -31,6 +37,18 @@ class Detector {
     virtual size_t state_bytes() const = 0;
     // In event-time order of arrival as the engine sees it (not sorted). value is finite.
     virtual Finding update(std::byte* state, int64_t event_ns, double value) const = 0;
+
+    // The series' event times begin anew, earlier than some that were seen: what depends on times is forgotten, what
+    // was learned of values stays.
+    virtual void forget_times(std::byte* /*state*/) const {}
+
+    // A detector that watches for silence is told behind each update() when the reading arrived, and says how long
+    // after that it wants to be asked if no other comes (kNever = not). on_silence() comes at most once a reading;
+    // was_away() before the update() of a reading when since the last one the gateway could not have heard any.
+    virtual bool watches_silence() const { return false; }
+    virtual int64_t arrived(std::byte* /*state*/, int64_t /*arrival_ns*/) const { return INT64_MAX; }
+    virtual Silent on_silence(std::byte* /*state*/) const { return {}; }
+    virtual void was_away(std::byte* /*state*/) const {}
 };
 
 // Options every detector has besides its own: severity, hold_off (see registry.cpp).

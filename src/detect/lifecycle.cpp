@@ -32,7 +32,7 @@ void remember_peak(LifecycleState& state, const Finding& finding, double value) 
 Transition open(LifecycleState& state, const Finding& finding, int64_t event_ns, double value) {
     state.open = 1;
     state.seen_hold_off = 0;
-    state.start_ns = event_ns;
+    state.start_ns = finding.since_ns.value_or(event_ns);
     state.kind_length = static_cast<uint32_t>(std::min(finding.kind.size(), sizeof state.kind));
     std::memset(state.kind, 0, sizeof state.kind);
     std::memcpy(state.kind, finding.kind.data(), state.kind_length);

@@ -49,6 +49,10 @@ class Threshold final : public Detector {
     }
 
     size_t state_bytes() const override { return sizeof(State); }
+    void forget_times(std::byte* bytes) const override {
+        StateBytes<State> state(bytes);
+        *state = {};
+    }
 
     Finding update(std::byte* bytes, int64_t event_ns, double value) const override {
         StateBytes<State> state(bytes);

@@ -27,6 +27,7 @@ struct State {
     model::ClockState clock = model::ClockState::synced;
     uint32_t epoch = 0;
     bool clock_seen = false;
+    bool connected = true;  // to the MQTT broker, as far as records say
     std::vector<Mute> mutes;
 };
 
@@ -50,7 +51,9 @@ class StreamEngine final : public Engine {
     void process(const model::IntakeRecord& record, Sink& sink, model::Ledger& ledger) override {
         const int64_t arrival_ns = std::clamp(record.arrival_ns, -codec::kTimeLimitNs, codec::kTimeLimitNs);
         s_.now_ns = std::max(s_.now_ns, arrival_ns);
-        const Context context{sink, stats_, s_.settings->gateway.id, s_.mutes, s_.now_ns, record.seq};
+        // A record of another kind may be the first word after a stop: then the next one says that nobody was heard.
+        const bool hears = record.message() != nullptr || std::holds_alternative<model::TickRecord>(record.body);
+        const Context context{sink, stats_, s_.settings->gateway.id, s_.mutes, s_.now_ns, record.seq, hears};
         if (s_.now_ns >= bound_ns_) close_idle(context);
         if (const auto* message = record.message())
             on_message(*message, arrival_ns, context, ledger);
@@ -60,6 +63,8 @@ class StreamEngine final : public Engine {
             on_clock(*clock, arrival_ns, context);
         else if (const auto* mute = std::get_if<model::MuteRecord>(&record.body))
             on_mute(*mute);
+        else if (const auto* session = std::get_if<model::SessionRecord>(&record.body))
+            on_session(*session, context);
     }
 
     void skip(uint64_t seq) override { skips_.push_back(seq); }
@@ -179,7 +184,10 @@ class StreamEngine final : public Engine {
             streams[static_cast<size_t>(same - settings->streams.begin())] = std::move(old);
         }
         for (size_t i = 0; i < streams.size(); i++)
-            if (streams[i] == nullptr) streams[i] = std::make_unique<StreamState>(settings->streams[i]);
+            if (streams[i] == nullptr) {
+                streams[i] = std::make_unique<StreamState>(settings->streams[i]);
+                streams[i]->listen(s_.connected, context.now_ns);
+            }
         s_.streams = std::move(streams);
         s_.settings = std::move(settings);
         s_.config_text = text;
@@ -199,6 +207,13 @@ class StreamEngine final : public Engine {
         s_.epoch = clock.epoch;
         s_.clock = clock.state;
         s_.projection->set_clock(clock.state);
+    }
+
+    // While we are not connected nobody's silence means anything.
+    void on_session(const model::SessionRecord& session, const Context& context) {
+        s_.connected = session.connected;
+        for (const auto& stream : s_.streams) stream->listen(session.connected, context.now_ns);
+        close_idle(context);
     }
 
     void on_mute(const model::MuteRecord& record) {
@@ -226,6 +241,7 @@ std::string StreamEngine::checkpoint() const {
     out.push_back(static_cast<char>(s_.clock));
     base::put_varint(out, s_.epoch);
     out.push_back(s_.clock_seen ? 1 : 0);
+    out.push_back(s_.connected ? 1 : 0);
     base::put_varint(out, s_.mutes.size());
     for (const Mute& mute : s_.mutes) base::put_text(out, mute.filter), base::put_signed(out, mute.until_ns);
     for (const auto& stream : s_.streams) stream->save(out);
@@ -246,6 +262,7 @@ base::Result<> StreamEngine::restore(std::string_view state) {
     fresh.clock = static_cast<model::ClockState>(std::min<uint8_t>(in.byte(), 3));
     fresh.epoch = static_cast<uint32_t>(in.varint());
     fresh.clock_seen = in.byte() != 0;
+    fresh.connected = in.byte() != 0;
     const uint64_t mutes = in.varint();
     for (uint64_t i = 0; i < mutes && in.ok(); i++) {
         std::string filter(in.text());

@@ -22,7 +22,7 @@
 namespace tributary::engine {
 
 // Part of every checkpoint; counts up when state or outputs change.
-inline constexpr std::string_view kEngineVersion = "2";
+inline constexpr std::string_view kEngineVersion = "3";
 
 // Takes outputs in order. The caller assigns them to their logs by model::log_of().
 class Sink {

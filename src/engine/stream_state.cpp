@@ -31,7 +31,8 @@ StreamState::StreamState(const config::StreamSettings& settings) : settings_(&se
     for (const auto& wanted : settings.detectors) {
         const detect::DetectorType* type = detect::find_type(wanted.type);
         TRB_ASSERT(type != nullptr);  // validate() refused it
-        Stage stage{type->make(wanted.options), detect::read_common(wanted.options), stride_};
+        Stage stage{type->make(wanted.options), detect::read_common(wanted.options), stride_, false};
+        stage.watches_silence = stage.detector->watches_silence();
         constexpr size_t kAlign = alignof(std::max_align_t);
         stride_ += (stage.detector->state_bytes() + kAlign - 1) / kAlign * kAlign;
         stages_.push_back(std::move(stage));
@@ -106,7 +107,10 @@ void StreamState::forget(model::SeriesId series, const Context& context) {
         thinning_->forget(series);
     }
     if (series < newest_ns_.size()) {
-        for (size_t i = 0; i < stages_.size(); i++) close_event(series, i, context);
+        for (size_t i = 0; i < stages_.size(); i++) {
+            close_event(series, i, context);
+            silence_.forget(series * stages_.size() + i);
+        }
         std::fill_n(bytes_.begin() + static_cast<std::ptrdiff_t>(series * stride_), stride_, std::byte{});
         newest_ns_[series] = INT64_MIN;
     }
@@ -154,15 +158,33 @@ void StreamState::detect(model::SeriesId series, const model::Reading& reading, 
     newest_ns_[series] = std::max(newest_ns_[series], reading.event_ns);
     for (size_t i = 0; i < stages_.size(); i++) {
         const Stage& stage = stages_[i];
-        std::byte* const state = bytes_.data() + series * stride_ + stage.offset;
+        const size_t slot = series * stages_.size() + i;
+        std::byte* const state = state_of(series, i);
+        if (stage.watches_silence && silence_.was_away(slot)) stage.detector->was_away(state);
         const auto finding = stage.detector->update(state, reading.event_ns, reading.value.number);
-        auto& event = events_[series * stages_.size() + i];
-        bool held_off = false;
-        const auto transition =
-            detect::step(event.life, stage.common, finding, reading.event_ns, reading.value.number, held_off);
-        if (held_off) context.stats.suppressed_events++;
-        if (transition) emit_event(series, i, *transition, reading.mark, context);
-        context.sink.score(series_.name(series), reading.event_ns, finding.score, event.life.open != 0);
+        if (stage.watches_silence)
+            silence_.arrived(slot, context.now_ns, stage.detector->arrived(state, context.now_ns), reading.mark);
+        settle(series, i, finding, reading.event_ns, reading.value.number, reading.mark, context);
+        context.sink.score(series_.name(series), reading.event_ns, finding.score, events_[slot].life.open != 0);
+    }
+}
+
+void StreamState::settle(model::SeriesId series, size_t stage, const detect::Finding& finding, int64_t event_ns,
+                         double value, model::TimeMark mark, const Context& context) {
+    auto& event = events_[series * stages_.size() + stage];
+    bool held_off = false;
+    const auto transition = detect::step(event.life, stages_[stage].common, finding, event_ns, value, held_off);
+    if (held_off) context.stats.suppressed_events++;
+    if (transition) emit_event(series, stage, *transition, mark, context);
+}
+
+void StreamState::ask_silent(const Context& context) {
+    while (const auto slot = context.hears ? silence_.next_due(context.now_ns) : std::nullopt) {
+        const auto series = static_cast<model::SeriesId>(*slot / stages_.size());
+        const size_t i = *slot % stages_.size();
+        const auto silent = stages_[i].detector->on_silence(state_of(series, i));
+        settle(series, i, silent.finding, silent.finding.since_ns.value_or(newest_ns_[series]), silent.value,
+               silence_.mark(*slot), context);
     }
 }
 
@@ -197,6 +219,7 @@ void StreamState::emit_event(model::SeriesId series, size_t stage, const detect:
 void StreamState::close_idle(const Context& context) {
     windows_.close_idle(context.now_ns, closed_);
     emit_closed(context);
+    ask_silent(context);
     if (!thinning_) return;
     while (const auto series = thinning_->flush_due(context.now_ns, reduced_)) emit_reduced(*series, context);
 }
@@ -228,12 +251,16 @@ void StreamState::restart(int64_t back_ns, const Context& context) {
             thinning_->forget(series);
         }
         if (series >= newest_ns_.size()) continue;
-        for (size_t i = 0; i < stages_.size(); i++) close_event(series, i, context);
+        for (size_t i = 0; i < stages_.size(); i++) {
+            close_event(series, i, context);
+            stages_[i].detector->forget_times(state_of(series, i));
+        }
         newest_ns_[series] = INT64_MIN;
     }
     emit_closed(context);
     nobody_silent_before_ns_ = 0;
     windows_.arrival_back(back_ns);
+    silence_.arrival_back(back_ns);
     if (thinning_) thinning_->arrival_back(back_ns);
 }
 
@@ -253,6 +280,7 @@ void StreamState::save(std::string& out) const {
     for (const int64_t arrival : last_arrival_ns_) base::put_signed(out, arrival);
     for (const int64_t ahead : ahead_ns_) base::put_signed(out, ahead);
     windows_.save(out);
+    silence_.save(out);
     base::put_varint(out, newest_ns_.size());
     for (const int64_t newest : newest_ns_) base::put_signed(out, newest);
     out.append(reinterpret_cast<const char*>(bytes_.data()), bytes_.size());
@@ -268,7 +296,7 @@ bool StreamState::load(base::ByteReader& in) {
     if (!series_.load(in)) return false;
     for (size_t i = 0; i < series_.size(); i++) last_arrival_ns_.push_back(in.signed_varint());
     for (size_t i = 0; i < series_.size(); i++) ahead_ns_.push_back(in.signed_varint());
-    if (!in.ok() || !windows_.load(in)) return false;
+    if (!in.ok() || !windows_.load(in) || !silence_.load(in)) return false;
     const uint64_t rows = in.varint();
     if (rows > series_.size() || (stages_.empty() && rows != 0) || rows * stride_ > in.left()) return false;
     for (uint64_t i = 0; i < rows; i++) newest_ns_.push_back(in.signed_varint());

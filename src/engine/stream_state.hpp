@@ -14,6 +14,7 @@
 #include "detect/detector.hpp"
 #include "detect/lifecycle.hpp"
 #include "engine/engine.hpp"
+#include "engine/silence.hpp"
 #include "engine/thinning.hpp"
 #include "model/series_table.hpp"
 #include "stream/window_stage.hpp"
@@ -33,6 +34,7 @@ struct Context {
     const std::vector<Mute>& mutes;
     int64_t now_ns = 0;  // arrival
     uint64_t seq = 0;
+    bool hears = true;  // whoever is silent by now is silent
 };
 
 enum class Use : uint8_t { none, late, used, refused };  // refused: one series too many
@@ -53,12 +55,15 @@ class StreamState {
     // state. Where the devices' own times still make sense, all goes on.
     void restart(int64_t back_ns, const Context& context);
 
+    void listen(bool connected, int64_t now_ns) { silence_.listen(connected, now_ns); }
+
     int64_t bound_ns() const {
-        return thinning_ ? std::min(windows_.bound_ns(), thinning_->bound_ns()) : windows_.bound_ns();
+        const int64_t bound_ns = std::min(windows_.bound_ns(), silence_.bound_ns());
+        return thinning_ ? std::min(bound_ns, thinning_->bound_ns()) : bound_ns;
     }
     int64_t next_deadline_ns() const {
-        return thinning_ ? std::min(windows_.next_deadline_ns(), thinning_->next_deadline_ns())
-                         : windows_.next_deadline_ns();
+        const int64_t next_ns = std::min(windows_.next_deadline_ns(), silence_.next_deadline_ns());
+        return thinning_ ? std::min(next_ns, thinning_->next_deadline_ns()) : next_ns;
     }
     int64_t complete_until_ns() const { return windows_.complete_until_ns(); }
     void count(Stats& stats) const;
@@ -71,6 +76,7 @@ class StreamState {
         std::unique_ptr<detect::Detector> detector;
         detect::Common common;
         size_t offset = 0;  // of its bytes within a series
+        bool watches_silence = false;
     };
     // Of one series and detector.
     struct EventState {
@@ -89,6 +95,12 @@ class StreamState {
     void emit_reduced(model::SeriesId series, const Context& context);
     void flush_reduced(model::SeriesId series, const Context& context);
     void detect(model::SeriesId series, const model::Reading& reading, const Context& context);
+    void settle(model::SeriesId series, size_t stage, const detect::Finding& finding, int64_t event_ns, double value,
+                model::TimeMark mark, const Context& context);
+    std::byte* state_of(model::SeriesId series, size_t stage) {
+        return bytes_.data() + series * stride_ + stages_[stage].offset;
+    }
+    void ask_silent(const Context& context);
     void close_event(model::SeriesId series, size_t stage, const Context& context);
     void emit_event(model::SeriesId series, size_t stage, const detect::Transition& transition, model::TimeMark mark,
                     const Context& context);
@@ -96,6 +108,7 @@ class StreamState {
     const config::StreamSettings* settings_;
     model::SeriesTable series_;
     stream::WindowStage windows_;
+    Silence silence_;                     // slots as events_
     std::unique_ptr<Thinning> thinning_;  // null: none is configured
     std::vector<Stage> stages_;
     std::vector<int64_t> last_arrival_ns_;  // by series

@@ -164,6 +164,8 @@ base::Result<> Runtime::open_mqtt() {
     setup.subscribed = lines((*meta)["subscriptions"]);
     setup.gather_ns = settings_.store.gather_ns;
     setup.last_session = number((*meta)["session"]);
+    // Until there is a connection nobody can be heard: what was silent meanwhile is not missing.
+    open_block_->session({setup.last_session, false, false});
     auto session = mqtt::Session::create(std::move(setup), *open_block_, metrics_, clock_);
     if (!session) return session.error();
     session_ = std::move(*session);

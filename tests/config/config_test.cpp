@@ -214,6 +214,43 @@ TEST_CASE("later drop-ins win, key by key") {
     CHECK(loaded.settings->streams[0].topics[0] == "other");
 }
 
+TEST_CASE("a file that a detector names is part of the stream's text, where it stood is not") {
+    const auto folder =
+        std::filesystem::temp_directory_path() / ("tributary-config-" + std::to_string(std::random_device()()));
+    std::filesystem::create_directories(folder);
+    const auto write = [&](const std::filesystem::path& path, std::string_view text) {
+        REQUIRE(base::write_file_atomically(path.string(), text).ok());
+    };
+    const std::string model = "{\"a\": \"b\\\\c\",\n\t\"d\": 1}\n";
+    const std::string head = "[[stream]]\nname='s'\ntopics='x/+'\n[[stream.detect]]\ntype='model'\n";
+    write(folder / "m.json", model);
+    write(folder / "copy.json", model);
+    write(folder / "t.toml", head + "file='m.json'\n");
+    write(folder / "u.toml", head + "file='" + (folder / "copy.json").string() + "'\n");
+    const auto loaded = load((folder / "t.toml").string()), other = load((folder / "u.toml").string());
+    REQUIRE_MESSAGE(loaded.ok(), all(loaded.diagnostics));
+    const auto& options = loaded.settings->streams[0].detectors[0].options;
+    CHECK(std::get<std::string>(options.at("content").value) == model);
+    const std::string text = engine_text(*loaded.settings);
+    CHECK(text.find("m.json") == std::string::npos);
+    CHECK(loaded.settings->streams[0].text == other.settings->streams[0].text);
+    std::filesystem::remove(folder / "m.json");
+    const auto again = parse_engine_text(text);
+    REQUIRE_MESSAGE(again.ok(), all(again.diagnostics));
+    CHECK(std::get<std::string>(again.settings->streams[0].detectors[0].options.at("content").value) == model);
+    CHECK(engine_text(*again.settings) == text);
+
+    const auto gone = load((folder / "t.toml").string());
+    CHECK(!gone.ok());
+    CHECK(std::any_of(gone.diagnostics.begin(), gone.diagnostics.end(),
+                      [](const auto& d) { return d.code == "TRB-CONFIG-001" && d.line == 6; }));
+    // A record that names a file does not make us read one.
+    const auto record = parse_engine_text(head + "file='" + (folder / "copy.json").string() + "'\n");
+    REQUIRE(record.ok());
+    CHECK(!record.settings->streams[0].detectors[0].options.contains("content"));
+    std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("nothing in a file makes the reader crash") {
     const std::string sample = kSample;
     const auto survives = [](const std::string& text) {

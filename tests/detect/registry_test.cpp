@@ -34,7 +34,7 @@ TEST_CASE("registry: a wrong configuration says what and where") {
     CHECK(unknown[0].line == 7);
     CHECK(unknown[0].hint == "did you mean \"threshold\"?");
     CHECK(unknown[0].message.find("stream \"t\"") != std::string::npos);
-    CHECK(problems("xyzzy", {})[0].hint == "known: \"threshold\", \"ewma\"");
+    CHECK(problems("xyzzy", {})[0].hint.starts_with("known: \"threshold\", "));
     const auto slip = problems("threshold", options({{"hihg", 3.0}}));
     REQUIRE(slip.size() == 1);
     CHECK(slip[0].hint.find("high") != std::string::npos);

@@ -44,6 +44,23 @@ type = "threshold"
 high = %(high)s
 hysteresis = 0.2
 
+[[stream.detect]]
+type = "robust-z"
+window = 25
+
+[[stream.detect]]
+type = "cusum"
+warmup = 50
+
+[[stream.detect]]
+type = "spikes"
+count = 2
+
+[[stream.detect]]
+type = "rate"
+rise = 2
+fall = 2
+
 [stream.downsample]
 type = "swinging-door"
 deviation = "auto"
