@@ -120,7 +120,7 @@ struct Judge {
     }
 
     void counter() {
-        if (ordered.empty()) return;
+        if (ordered.empty() || numbers.empty()) return;  // texts alone count nothing
         Real increase = 0, scale = 0;
         int resets = 0;
         for (const size_t member : ordered) {
