@@ -19,11 +19,15 @@
 
 namespace tributary::detect {
 
+// The largest score that is no alarm.
+constexpr double kNoAlarm = 0x1.fffffffffffffp-2;
+
 struct Finding {
     double score = 0;                      // 0..1, alarm at 0.5; the configured limit maps to 0.5
     std::string_view kind;                 // static text: "high", "low", "deviation", ...; "" when nothing is wrong
     std::optional<double> expected;        // what the detector thought normal
     std::optional<int64_t> since_ns = {};  // event time at which it began, when that was not this reading
+    bool held_off = false;                 // an alarm but for the detector's own hold-off; once per run of readings
 };
 
 struct Silent {

@@ -55,7 +55,7 @@ config::Diagnostic diagnostic(const model::SourcePosition& position, std::string
 std::span<const DetectorType> registry() {
     static const std::array types{
         threshold_type(), rate_type(),  ewma_type(),    robust_z_type(),     cusum_type(), seasonal_type(),
-        spikes_type(),    stuck_type(), missing_type(), counter_rate_type(), model_type(),
+        spikes_type(),    stuck_type(), missing_type(), counter_rate_type(), model_type(), auto_type(),
     };
     return types;
 }

@@ -23,11 +23,9 @@ DetectorType stuck_type();
 DetectorType missing_type();
 DetectorType counter_rate_type();
 DetectorType model_type();
+DetectorType auto_type();
 
 constexpr size_t kMostStateBytes = 512;  // of one series
-
-// The largest score that is no alarm.
-constexpr double kNoAlarm = 0x1.fffffffffffffp-2;
 
 // 0.5 at excess 0, towards 1 as it grows by multiples of scale > 0. Finite arguments.
 inline double score_beyond(double excess, double scale) { return 0.5 + 0.5 * (excess / (excess + scale)); }

@@ -29,7 +29,8 @@ class Sink {
   public:
     virtual ~Sink() = default;
     virtual void emit(model::Output&& output) = 0;
-    // What a detector said to one reading; alarm = an event is open. For judging detectors (replay --scores).
+    // What a detector said to one reading: 0.5 and more where an event opened, less everywhere else, so that an alarm
+    // counts once; alarm = an event is open. For judging detectors (replay --scores).
     virtual void score(std::string_view /*series*/, int64_t /*event_ns*/, double /*score*/, bool /*alarm*/) {}
 };
 

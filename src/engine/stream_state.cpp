@@ -164,18 +164,22 @@ void StreamState::detect(model::SeriesId series, const model::Reading& reading, 
         const auto finding = stage.detector->update(state, reading.event_ns, reading.value.number);
         if (stage.watches_silence)
             silence_.arrived(slot, context.now_ns, stage.detector->arrived(state, context.now_ns), reading.mark);
-        settle(series, i, finding, reading.event_ns, reading.value.number, reading.mark, context);
-        context.sink.score(series_.name(series), reading.event_ns, finding.score, events_[slot].life.open != 0);
+        const bool opened = settle(series, i, finding, reading.event_ns, reading.value.number, reading.mark, context);
+        context.sink.score(series_.name(series), reading.event_ns,
+                           opened ? finding.score : std::min(finding.score, detect::kNoAlarm),
+                           events_[slot].life.open != 0);
     }
 }
 
-void StreamState::settle(model::SeriesId series, size_t stage, const detect::Finding& finding, int64_t event_ns,
+// Whether an event opened.
+bool StreamState::settle(model::SeriesId series, size_t stage, const detect::Finding& finding, int64_t event_ns,
                          double value, model::TimeMark mark, const Context& context) {
     auto& event = events_[series * stages_.size() + stage];
     bool held_off = false;
     const auto transition = detect::step(event.life, stages_[stage].common, finding, event_ns, value, held_off);
-    if (held_off) context.stats.suppressed_events++;
+    if (held_off || finding.held_off) context.stats.suppressed_events++;
     if (transition) emit_event(series, stage, *transition, mark, context);
+    return transition && transition->state == model::EventState::open;
 }
 
 void StreamState::ask_silent(const Context& context) {

@@ -95,7 +95,7 @@ class StreamState {
     void emit_reduced(model::SeriesId series, const Context& context);
     void flush_reduced(model::SeriesId series, const Context& context);
     void detect(model::SeriesId series, const model::Reading& reading, const Context& context);
-    void settle(model::SeriesId series, size_t stage, const detect::Finding& finding, int64_t event_ns, double value,
+    bool settle(model::SeriesId series, size_t stage, const detect::Finding& finding, int64_t event_ns, double value,
                 model::TimeMark mark, const Context& context);
     std::byte* state_of(model::SeriesId series, size_t stage) {
         return bytes_.data() + series * stride_ + stages_[stage].offset;
