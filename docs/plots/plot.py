@@ -90,7 +90,7 @@ def seconds(text):
 def svg(name, events, rows):
     times = [seconds(row["timestamp"]) for row in rows]
     values = [float(row["value"]) for row in rows]
-    scores = [float(row["anomaly_score"]) for row in rows]
+    scores = [float(row["score"]) for row in rows]
     low, high, last = min(values), max(values), times[-1]
     x = lambda t: f"{10 + (WIDTH - 20) * t / last:.1f}".removesuffix(".0")
     y = lambda v: f"{10 + (HEIGHT - 20) * (high - v) / (high - low):.1f}".removesuffix(".0")

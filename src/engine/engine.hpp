@@ -29,9 +29,10 @@ class Sink {
   public:
     virtual ~Sink() = default;
     virtual void emit(model::Output&& output) = 0;
-    // What a detector said to one reading: 0.5 and more where an event opened, less everywhere else, so that an alarm
-    // counts once; alarm = an event is open. For judging detectors (replay --scores).
-    virtual void score(std::string_view /*series*/, int64_t /*event_ns*/, double /*score*/, bool /*alarm*/) {}
+    // What a detector said to one reading; opened = an event opened with it, alarm = one is open. For judging detectors
+    // (replay --scores).
+    virtual void score(std::string_view /*series*/, int64_t /*event_ns*/, double /*score*/, bool /*opened*/,
+                       bool /*alarm*/) {}
 };
 
 struct Stats {  // since construction; for status

@@ -165,9 +165,7 @@ void StreamState::detect(model::SeriesId series, const model::Reading& reading, 
         if (stage.watches_silence)
             silence_.arrived(slot, context.now_ns, stage.detector->arrived(state, context.now_ns), reading.mark);
         const bool opened = settle(series, i, finding, reading.event_ns, reading.value.number, reading.mark, context);
-        context.sink.score(series_.name(series), reading.event_ns,
-                           opened ? finding.score : std::min(finding.score, detect::kNoAlarm),
-                           events_[slot].life.open != 0);
+        context.sink.score(series_.name(series), reading.event_ns, finding.score, opened, events_[slot].life.open != 0);
     }
 }
 

@@ -112,7 +112,7 @@ class CsvInput {
         const std::string file = (folder / input.filename()).string();
         scores_.open(file, std::ios::binary | std::ios::trunc);
         if (!scores_) return base::Error{"TRB-REPLAY-002", base::format("{}: cannot be written", file)};
-        scores_ << "timestamp,value,anomaly_score,alarm\n";
+        scores_ << "timestamp,value,anomaly_score,alarm,score\n";
         return {};
     }
 
@@ -124,10 +124,11 @@ class CsvInput {
             message.topic = topics_[i - 1], message.payload = payload;
             line_.take(time_ns, message);
         }
-        const auto [score, alarm] = printer_.take_score();
+        const auto said = printer_.take_said();
         if (scores_.is_open())
             scores_ << csv_cell(row[0]) << ',' << csv_cell(row.size() > 1 ? row[1] : "") << ','
-                    << base::number_text(score) << ',' << (alarm ? 1 : 0) << '\n';
+                    << base::number_text(said.onset) << ',' << (said.alarm ? 1 : 0) << ','
+                    << base::number_text(said.score) << '\n';
     }
 
     const ReplayOptions& options_;

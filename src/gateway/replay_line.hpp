@@ -12,6 +12,7 @@
 
 #include "base/log.hpp"
 #include "config/load.hpp"
+#include "detect/detector.hpp"
 #include "engine/engine.hpp"
 #include "gateway/replay.hpp"
 #include "record/record.hpp"
@@ -34,9 +35,10 @@ class Printer final : public engine::Sink {
         record::project(source_, output, ++seqs_[static_cast<size_t>(model::log_of(output))], record_);
         print();
     }
-    void score(std::string_view /*series*/, int64_t /*event_ns*/, double score, bool alarm) override {
-        score_ = std::max(score_, score);
-        alarm_ |= alarm;
+    void score(std::string_view /*series*/, int64_t /*event_ns*/, double score, bool opened, bool alarm) override {
+        said_.score = std::max(said_.score, score);
+        said_.onset = std::max(said_.onset, opened ? score : std::min(score, detect::kNoAlarm));
+        said_.alarm |= alarm;
     }
     void reading(const engine::Projected& p, uint64_t seq, uint32_t n, bool several) {
         if (watch_) return;
@@ -50,8 +52,13 @@ class Printer final : public engine::Sink {
         print();
     }
 
-    // The greatest score since the last call, and whether an event is open.
-    std::pair<double, bool> take_score() { return {std::exchange(score_, 0), std::exchange(alarm_, false)}; }
+    // By the detectors since the last call: the greatest score, the same but below 0.5 where no event opened, and
+    // whether an event is open.
+    struct Said {
+        double score = 0, onset = 0;
+        bool alarm = false;
+    };
+    Said take_said() { return std::exchange(said_, {}); }
 
   private:
     void print() { out_ << record::to_json_line(source_, record_) << '\n'; }
@@ -62,8 +69,7 @@ class Printer final : public engine::Sink {
     record::KafkaRecord record_;
     std::array<uint64_t, model::kLogNumbers> seqs_{};
     model::ClockState clock_ = model::ClockState::synced;
-    double score_ = 0;
-    bool alarm_ = false;
+    Said said_;
 };
 
 // One engine, and beside it what kafka_loop does in the gateway: forwarded readings.

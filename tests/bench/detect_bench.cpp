@@ -108,6 +108,7 @@ model::OptionMap with(const std::string& name, decltype(model::OptionValue::valu
 
 int main(int argc, char** argv) {
     const int64_t rounds = argc > 1 ? std::atoll(argv[1]) : 300;
+    run("auto", "auto", {}, rounds);
     run("threshold", "threshold", with("high", 80.0), rounds);
     run("rate", "rate", with("rise", 1e6), rounds);
     run("ewma", "ewma", {}, rounds);

@@ -117,7 +117,8 @@ TEST_CASE("replay: several files of messages run on through one engine") {
 TEST_CASE("replay: each CSV starts anew; scores have a row for each row") {
     Replay r;
     const std::string csv =
-        "timestamp,value\n2023-11-14 22:13:20,1\n2023-11-14 22:13:21,99\n2023-11-14 22:13:22,\n2023-11-14 22:13:23,3\n";
+        "timestamp,value\n2023-11-14 22:13:20,1\n2023-11-14 22:13:21,99\n2023-11-14 22:13:22,\n2023-11-14 "
+        "22:13:23,98\n";
     r.file("x/one.csv", csv);
     r.file("x/two.csv", csv);
     r.options.scores = r.folder.path + "/scores";
@@ -135,26 +136,40 @@ TEST_CASE("replay: each CSV starts anew; scores have a row for each row") {
     std::istringstream in(scores);
     std::string line;
     std::getline(in, line);
-    CHECK(line == "timestamp,value,anomaly_score,alarm");
+    CHECK(line == "timestamp,value,anomaly_score,alarm,score");
     std::vector<std::string> rows;
     while (std::getline(in, line)) rows.push_back(line);
     REQUIRE(rows.size() == 4);
     CHECK(rows[0].starts_with("2023-11-14 22:13:20,1,"));
-    CHECK(rows[0].ends_with(",0"));
-    CHECK(rows[1].ends_with(",1"));
-    CHECK(rows[2] == "2023-11-14 22:13:22,,0,0");
+    // Cells behind the first two: below 0.5 where no event opened, an event is open, what the detector said.
+    const auto scored = [&](size_t row) {
+        double onset = 0, said = 0;
+        int alarm = 0;
+        const std::string tail = rows[row].substr(rows[row].find(',', rows[row].find(',') + 1));
+        REQUIRE(std::sscanf(tail.c_str(), ",%lf,%d,%lf", &onset, &alarm, &said) == 3);
+        return std::tuple(onset, alarm, said);
+    };
+    CHECK(std::get<1>(scored(0)) == 0);
+    CHECK(std::get<0>(scored(0)) == std::get<2>(scored(0)));
+    CHECK(std::get<1>(scored(1)) == 1);
+    CHECK(std::get<0>(scored(1)) >= 0.5);
+    CHECK(std::get<0>(scored(1)) == std::get<2>(scored(1)));
+    CHECK(rows[2] == "2023-11-14 22:13:22,,0,0,0");
+    CHECK(std::get<1>(scored(3)) == 1);  // still
+    CHECK(std::get<0>(scored(3)) < 0.5);
+    CHECK(std::get<2>(scored(3)) >= 0.5);
     const auto first = r.text();
     CHECK(r.text() == first);
     CHECK(take(base::read_file(r.folder.path + "/scores/x/one.csv")) == scores);
 }
 
-TEST_CASE("replay: a cell with a comma or a quote keeps its scores one row of four columns") {
+TEST_CASE("replay: a cell with a comma or a quote keeps its scores one row of five columns") {
     Replay r;
     r.file("x/one.csv", "timestamp,value\n1700000000,\"a,b\"\n1700000001,\"say \"\"so\"\"\"\n");
     r.options.scores = r.folder.path + "/scores";
     (void)r.text();
     CHECK(take(base::read_file(r.folder.path + "/scores/x/one.csv")) ==
-          "timestamp,value,anomaly_score,alarm\n1700000000,\"a,b\",0,0\n1700000001,\"say \"\"so\"\"\",0,0\n");
+          "timestamp,value,anomaly_score,alarm,score\n1700000000,\"a,b\",0,0,0\n1700000001,\"say \"\"so\"\"\",0,0,0\n");
 }
 
 TEST_CASE("replay: CSV times in seconds, milliseconds and ISO 8601 are the same time") {
