@@ -45,6 +45,13 @@ def series(name):
             hour = i / 2 % 24
             value = 30 + 40 * (7 <= hour < 17) + noise(2)
             yield 1800 * i, value - (40 if 10 * 48 + 20 <= i < 10 * 48 + 26 else 0) + (40 if 12 * 48 + 2 <= i < 12 * 48 + 6 else 0)
+    elif name == "auto":
+        for i in range(14 * 72):
+            day, hour = divmod(i / 3, 24)
+            value = 60 + 15 * math.sin((hour - 9) * math.pi / 12) + noise(1)
+            if day == 9 and 11 <= hour < 18:
+                value -= 25  # usual at night
+            yield 1200 * i, value + (25 if i == 12 * 72 + 60 else 0)
     elif name == "spikes":
         for i in range(600):
             yield i, 5 + noise(0.2) + (4 if i in (100, 240) or 330 <= i < 430 and i % 17 == 0 else 0)

@@ -165,8 +165,8 @@ class Auto final : public Detector {
             state.at_once[i] = static_cast<float>(state.at_once[i] * (1 - 1 / kAtOnceSteps));
             state.for_long[i] = static_cast<float>(state.for_long[i] * (1 - 1 / kForLongSteps));
         }
-        // The test that is nearer to its limit speaks.
-        const size_t test = rarity[1] * limit[0] > rarity[0] * limit[1] ? 1 : 0;
+        // The level speaks when it has something to say: a spike is a wild step, too.
+        const size_t test = rarity[0] < limit[0] && rarity[1] * limit[0] > rarity[0] * limit[1] ? 1 : 0;
         Finding finding;
         if (state.alarm_left != 0) {
             const double most = std::max(rarity[0], rarity[1]), release = kRelease * limit_;
