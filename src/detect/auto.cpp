@@ -60,9 +60,10 @@ struct State {
     float previous, near, far, step;          // averages of the residual, of the absolute step
     float at_once[kTests], for_long[kTests];  // what past alarms still raise the limit by
     uint32_t since_step_ms;
-    uint16_t skipped, readings;   // readings: at most 65535
-    uint8_t alarm_left, version;  // readings the alarm may still last; 0 = none
-    uint8_t kind, over;           // of the alarm; the reading before was over the limit
+    uint16_t skipped, readings;  // readings: at most 65535
+    uint8_t alarm_left;          // readings the alarm may still last; 0 = none
+    uint8_t kind, over;          // of the alarm; the reading before was over the limit
+    uint8_t version;             // the last byte
 };
 static_assert(sizeof(State) <= 512);
 
@@ -85,6 +86,7 @@ class Auto final : public Detector {
     Finding update(std::byte* bytes, int64_t event_ns, double raw) const override {
         StateBytes<State> held(bytes);
         State& state = *held.operator->();
+        if (state.version != kVersion) state = {};  // of another release, or fresh
         const double whole = std::clamp(raw, -kHuge, kHuge);
         const bool first = state.readings == 0;
         if (first) state.origin = whole, state.newest_ns = event_ns, state.version = kVersion;

@@ -246,6 +246,20 @@ TEST_CASE("auto: from a copy of its bytes it goes on bit for bit, at every posit
     CHECK(differ == 0);
 }
 
+TEST_CASE("auto: the state of another release is not misread, the series begins anew") {
+    Probe probe("auto", {}), fresh("auto", {});
+    base::math::Random random(11);
+    play(probe, 0, 5 * kDay, 5 * 60 * kSecond, daily, random);
+    CHECK(probe.bytes.back() != std::byte{0});
+    probe.bytes.back() = std::byte{250};
+    for (int i = 0; i < 300; i++) {
+        const double value = daily(i * 5 * 60 * kSecond, random);
+        CHECK(probe.at(kStart + i * 5 * 60 * kSecond, value).score ==
+              fresh.at(kStart + i * 5 * 60 * kSecond, value).score);
+    }
+    CHECK(probe.bytes == fresh.bytes);
+}
+
 TEST_CASE("auto: more sensitive means more alarms") {
     size_t before = 0;
     for (const double sensitivity : {0.03, 1.0, 30.0}) {
