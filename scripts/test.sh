@@ -16,7 +16,8 @@ stage() { # stage NAME COMMAND...: runs it and says how it went in one line
         exit 1
     fi
 }
-unit() { ctest --test-dir "build/$1" --output-on-failure -j "$(nproc)" </dev/null; }
+# Many of them mostly wait, for brokers and clocks.
+unit() { ctest --test-dir "build/$1" --output-on-failure -j "$(($(nproc) * 2))" </dev/null; }
 system_tests() {
     # The system's Python has the packages of setup.sh, whatever python3 means elsewhere in PATH.
     TRIBUTARY_BIN=${TRIBUTARY_BIN:-$PWD/build/release/bin/tributary} \
