@@ -120,7 +120,9 @@ TEST_CASE("an outage costs disk, not memory, and no order") {
     const uint64_t taken = feed.taken;
     for (int i = 0; i < 5; i++) rig.replicator->step(100 * base::kNsPerMs);
     CHECK(feed.taken == taken);
-    CHECK_FALSE(rig.replicator->flush(100 * base::kNsPerMs));
+    // On a busy machine all that was in flight may have arrived before the brokers went away.
+    const bool nothing_flies = rig.replicator->status().in_flight == 0;
+    CHECK(rig.replicator->flush(100 * base::kNsPerMs) == nothing_flies);
     cluster.up();
     REQUIRE(rig.until_cursor(model::Log::intake, 40'001));
     const auto records = read_topic(cluster.brokers(), "t.readings");
