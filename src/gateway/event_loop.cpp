@@ -56,7 +56,6 @@ void EventLoop::stop() {
 void EventLoop::run() {
     while (true) {
         const bool well = publish_some();
-        connected_ = publisher_->connected();
         std::unique_lock lock(mutex_);
         // After trouble a while passes, whatever is new.
         changed_.wait_for(lock, well ? kLook : kRetry, [&] { return stopping_ || (well && woken_); });

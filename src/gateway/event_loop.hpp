@@ -28,7 +28,7 @@ class EventLoop {
 
     uint64_t published() const { return published_.load(); }  // since the start
     uint64_t cursor() const { return cursor_.load(); }        // events below it are at the broker
-    bool connected() const { return connected_.load(); }
+    bool connected() const { return publisher_->connected(); }
 
   private:
     EventLoop(const config::Settings& settings, BlockSource source, Writer& writer, metrics::Registry& metrics);
@@ -42,7 +42,6 @@ class EventLoop {
     std::unique_ptr<OutputFeed> feed_;
     std::unique_ptr<mqtt::EventPublisher> publisher_;
     std::atomic<uint64_t> published_{0}, cursor_{1};
-    std::atomic<bool> connected_{false};
     std::mutex mutex_;
     std::condition_variable changed_;
     bool woken_ = false, stopping_ = false;

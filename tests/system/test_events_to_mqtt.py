@@ -71,8 +71,9 @@ def test_events_reach_the_floor(mosquitto, make_gateway, kafka, prefix, tmp_path
         central = [record["value"] for record in from_kafka(kafka, prefix)["events"]]
         wanted = {key(value) for value in central}
         wait_until(lambda: {key(value) for _, value in panel.seen()} >= wanted, 30, "all events at the panel")
-        status = gateway.status()["mqtt"]["events"]
-        assert status["connected"] and status["topic"] == "tributary/line1/events"
+        # After a kill it may have to connect again although there is nothing more to say.
+        gateway.wait_status(lambda s: s["mqtt"]["events"]["connected"], 20, "connection for events")
+        assert gateway.status()["mqtt"]["events"]["topic"] == "tributary/line1/events"
         assert gateway.terminate() == 0
     finally:
         panel.stop()
