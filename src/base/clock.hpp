@@ -55,6 +55,9 @@ int64_t build_day_ns();
 // Floor division: the right millisecond for times before 1970 too.
 constexpr int64_t ns_to_ms(int64_t ns) { return ns >= 0 ? ns / kNsPerMs : -((-ns + kNsPerMs - 1) / kNsPerMs); }
 // The multiple of unit at or below ns.
-constexpr int64_t floor_to(int64_t ns, int64_t unit) { return ns - ((ns % unit) + unit) % unit; }
+constexpr int64_t floor_to(int64_t ns, int64_t unit) {
+    const int64_t rest = ns % unit;
+    return ns - (rest < 0 ? rest + unit : rest);
+}
 
 }  // namespace tributary::base

@@ -38,7 +38,7 @@ class Deadband final : public Downsampler {
     Deadband(const model::OptionMap& given, const Common& common)
         : deviation_(given),
           previous_(config::boolean_option(given, kOwn, "previous")),
-          max_ms_(common.max_time_ns / kNsPerMs) {}
+          max_ms_(common.max_time_ns / base::kNsPerMs) {}
 
     size_t state_bytes() const override { return sizeof(State) + deviation_.noise_bytes(); }
 

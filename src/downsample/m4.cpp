@@ -26,7 +26,7 @@ class M4 final : public Downsampler {
 
     bool add(const Series& series, const Point& point, std::vector<Kept>& kept) const override {
         State& state = state_of<State>(series.state);
-        const int64_t begin_ms = floor_to(point.time_ms, window_ms_);
+        const int64_t begin_ms = base::floor_to(point.time_ms, window_ms_);
         if (state.column.count != 0 && begin_ms != state.begin_ms) flush(series, kept);
         state.begin_ms = begin_ms;
         const size_t number = state.column.count;

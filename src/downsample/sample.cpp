@@ -25,13 +25,13 @@ struct State {
 class Sample final : public Downsampler {
   public:
     explicit Sample(const model::OptionMap& options)
-        : every_ms_(std::max<int64_t>(config::duration_option_ns(options, kOptions, "every") / kNsPerMs, 1)) {}
+        : every_ms_(std::max<int64_t>(config::duration_option_ns(options, kOptions, "every") / base::kNsPerMs, 1)) {}
 
     size_t state_bytes() const override { return sizeof(State); }
 
     bool add(const Series& series, const Point& point, std::vector<Kept>& kept) const override {
         State& state = state_of<State>(series.state);
-        const int64_t begin_ms = floor_to(point.time_ms, every_ms_);
+        const int64_t begin_ms = base::floor_to(point.time_ms, every_ms_);
         if (state.seen == 0 || begin_ms != state.begin_ms) kept.push_back({point});
         state.begin_ms = begin_ms;
         state.seen = 1;

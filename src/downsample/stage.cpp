@@ -8,17 +8,9 @@
 #include "downsample/types.hpp"
 
 namespace tributary::downsample {
-namespace {
-
-// For std::*_heap, which keep the greatest on top: the earliest deadline, then the smallest series.
-constexpr auto kLater = [](const auto& a, const auto& b) {
-    return a.deadline_ns != b.deadline_ns ? a.deadline_ns > b.deadline_ns : a.series > b.series;
-};
-
-}  // namespace
 
 Stage::Stage(const config::DownsampleSettings& settings)
-    : common_(read_common(settings.options)), max_ms_(common_.max_time_ns / kNsPerMs) {
+    : common_(read_common(settings.options)), max_ms_(common_.max_time_ns / base::kNsPerMs) {
     const DownsamplerType* type = find_type(settings.type);
     TRB_ASSERT(type != nullptr);  // check() refused it
     method_ = type->make(settings.options, common_);
@@ -43,7 +35,7 @@ bool Stage::same_run(const Slot& slot, const model::Reading& reading) const {
 bool Stage::add(model::SeriesId series, const model::Reading& reading, int64_t now_ns, std::vector<Reduced>& kept) {
     grow(series);
     Slot& slot = slots_[series];
-    const int64_t time_ms = floor_to(reading.event_ns, kNsPerMs) / kNsPerMs;
+    const int64_t time_ms = base::ns_to_ms(reading.event_ns);
     if (time_ms < slot.newest_ms) return false;
     slot.newest_ms = time_ms;
     const bool anew = !same_run(slot, reading);
@@ -60,7 +52,7 @@ bool Stage::add(model::SeriesId series, const model::Reading& reading, int64_t n
     if (reading.value.kind != model::ValueKind::number) {
         if (!changed(series, reading.value) && !anew && time_ms - slot.kept_ms < max_ms_) return true;
         slot.kept_ms = time_ms;
-        kept.push_back({time_ms * kNsPerMs, reading.value, slot.quality, slot.mark, -1});
+        kept.push_back({time_ms * base::kNsPerMs, reading.value, slot.quality, slot.mark, -1});
         return true;
     }
     const bool waits = method_->add(work_of(series), {time_ms, reading.value.number}, kept_);
@@ -69,7 +61,7 @@ bool Stage::add(model::SeriesId series, const model::Reading& reading, int64_t n
     else if (!kept_.empty() || slot.deadline_ns == base::kNever)
         slot.deadline_ns = now_ns + common_.max_time_ns;
     if (!kept_.empty()) put_out(slot, kept);
-    if (waits && !slot.queued) queue(series);
+    if (waits) heap_.queue(series, slot.deadline_ns, slot.queued_ns);
     return true;
 }
 
@@ -86,7 +78,7 @@ bool Stage::changed(model::SeriesId series, const model::Value& value) {
 
 void Stage::put_out(const Slot& slot, std::vector<Reduced>& kept) {
     for (const Kept& one : kept_)
-        kept.push_back({one.point.time_ms * kNsPerMs,
+        kept.push_back({one.point.time_ms * base::kNsPerMs,
                         {model::ValueKind::number, one.point.value, {}},
                         slot.quality,
                         slot.mark,
@@ -107,60 +99,39 @@ void Stage::wait(model::SeriesId series, int64_t now_ns) {
     grow(series);
     Slot& slot = slots_[series];
     if (slot.deadline_ns == base::kNever) slot.deadline_ns = now_ns + common_.max_time_ns;
-    if (!slot.queued) queue(series);
-}
-
-void Stage::queue(model::SeriesId series) const {
-    slots_[series].queued = true;
-    heap_.push_back({slots_[series].deadline_ns, series});
-    std::push_heap(heap_.begin(), heap_.end(), kLater);
-}
-
-Stage::Deadline Stage::unqueue() const {
-    std::pop_heap(heap_.begin(), heap_.end(), kLater);
-    const Deadline top = heap_.back();
-    heap_.pop_back();
-    slots_[top.series].queued = false;
-    return top;
+    heap_.queue(series, slot.deadline_ns, slot.queued_ns);
 }
 
 int64_t Stage::next_deadline_ns() const {
-    while (!heap_.empty()) {
-        const Deadline top = heap_.front();
-        if (slots_[top.series].deadline_ns == top.deadline_ns) return top.deadline_ns;
-        unqueue();
-        if (slots_[top.series].deadline_ns != base::kNever) queue(top.series);
-    }
-    return base::kNever;
+    return heap_.next_ns([this](size_t series) { return slots_[series].deadline_ns; },
+                         [this](size_t series) -> int64_t& { return queued_of(series); });
 }
 
 std::optional<model::SeriesId> Stage::next_due(int64_t now_ns) {
     if (bound_ns() > now_ns || next_deadline_ns() > now_ns) return std::nullopt;
-    const model::SeriesId series = unqueue().series;
+    const size_t series = heap_.take([this](size_t one) -> int64_t& { return queued_of(one); });
     slots_[series].deadline_ns = base::kNever;
-    return series;
+    return static_cast<model::SeriesId>(series);
 }
 
 int64_t Stage::newest_ns(model::SeriesId series) const {
-    return series < slots_.size() && slots_[series].seen ? slots_[series].newest_ms * kNsPerMs : INT64_MIN;
+    return series < slots_.size() && slots_[series].seen ? slots_[series].newest_ms * base::kNsPerMs : INT64_MIN;
 }
 
 void Stage::forget(model::SeriesId series) {
     if (series >= slots_.size()) return;
-    const bool queued = slots_[series].queued;
+    const int64_t queued_ns = slots_[series].queued_ns;
     slots_[series] = {};
-    slots_[series].queued = queued;
+    slots_[series].queued_ns = queued_ns;
     std::fill_n(bytes_.begin() + static_cast<ptrdiff_t>(series * stride_), stride_, std::byte{0});
     if (series < windows_.size()) windows_[series].clear();
     if (series < texts_.size()) texts_[series].clear();
 }
 
 void Stage::arrival_back(int64_t by_ns) {
-    const auto back = [&](int64_t& ns) {
-        if (ns != base::kNever) ns = std::max(ns - by_ns, -(INT64_MAX / 2));
-    };
-    for (Slot& slot : slots_) back(slot.deadline_ns);
-    for (Deadline& deadline : heap_) back(deadline.deadline_ns);  // all alike, so it stays a heap
+    for (Slot& slot : slots_)
+        for (int64_t* ns : {&slot.deadline_ns, &slot.queued_ns}) *ns = base::DeadlineHeap::moved_back(*ns, by_ns);
+    heap_.move_back(by_ns);
 }
 
 void Stage::restart() {
@@ -224,7 +195,7 @@ bool Stage::load(base::ByteReader& in) {
                 windows_[i].push_back({time_ms, in.number()});
             }
         }
-        if (slot.deadline_ns != base::kNever) queue(static_cast<model::SeriesId>(i));
+        heap_.queue(i, slot.deadline_ns, slot.queued_ns);
     }
     return in.ok();
 }

@@ -14,6 +14,7 @@
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
+#include "base/deadline_heap.hpp"
 #include "downsample/downsampler.hpp"
 #include "model/reading.hpp"
 
@@ -34,8 +35,8 @@ class Stage {
 
     const Common& common() const { return common_; }
 
-    // One reading; what is kept is appended. False: older than one before it, not taken. now_ns (arrival) never goes
-    // back between two calls of restart().
+    // One reading; what is kept is appended. False: older than one before it, not taken. now_ns (arrival) goes back
+    // only with arrival_back().
     bool add(model::SeriesId series, const model::Reading& reading, int64_t now_ns, std::vector<Reduced>& kept);
     void flush(model::SeriesId series, std::vector<Reduced>& kept);  // what waits of one series
 
@@ -43,8 +44,8 @@ class Stage {
     void wait(model::SeriesId series, int64_t now_ns);
     // A series that is due at now_ns; the caller releases and flushes it. In order of (deadline, series).
     std::optional<model::SeriesId> next_due(int64_t now_ns);
-    int64_t bound_ns() const { return heap_.empty() ? base::kNever : heap_.front().deadline_ns; }  // at most the next
-    int64_t next_deadline_ns() const;                                                              // exactly the next
+    int64_t bound_ns() const { return heap_.bound_ns(); }  // at most the next
+    int64_t next_deadline_ns() const;                      // exactly the next
 
     size_t series() const { return slots_.size(); }
     int64_t newest_ns(model::SeriesId series) const;  // of what went through; INT64_MIN: nothing did
@@ -61,15 +62,11 @@ class Stage {
         int64_t newest_ms = INT64_MIN;
         int64_t deadline_ns = base::kNever;  // kNever: nothing waits
         int64_t kept_ms = 0;                 // booleans and texts: of the kept one
-        bool seen = false, queued = false;
+        int64_t queued_ns = base::kNever;    // see DeadlineHeap
+        bool seen = false;
         model::ValueKind kind = model::ValueKind::number;
         model::Quality quality = model::Quality::good;
         model::TimeMark mark = model::TimeMark::device;
-    };
-    // At most one per slot. The deadline may be earlier than the true one: it is corrected when it comes to the top.
-    struct Deadline {
-        int64_t deadline_ns;
-        model::SeriesId series;
     };
 
     Series work_of(model::SeriesId series);
@@ -77,8 +74,7 @@ class Stage {
     bool same_run(const Slot& slot, const model::Reading& reading) const;
     bool changed(model::SeriesId series, const model::Value& value);
     void put_out(const Slot& slot, std::vector<Reduced>& kept);
-    void queue(model::SeriesId series) const;
-    Deadline unqueue() const;
+    int64_t& queued_of(size_t series) const { return slots_[series].queued_ns; }
 
     Common common_;
     int64_t max_ms_ = 0;
@@ -87,8 +83,8 @@ class Stage {
     std::vector<std::byte> bytes_;             // series * stride_
     std::vector<std::vector<Point>> windows_;  // by series; only with window_points()
     std::vector<std::string> texts_;           // by series, the kept value of booleans and texts
-    mutable std::vector<Slot> slots_;          // mutable for `queued`, which changes no output
-    mutable std::vector<Deadline> heap_;       // mutable: correcting an early deadline changes no output
+    mutable std::vector<Slot> slots_;          // mutable for queued_ns, which changes no output
+    mutable base::DeadlineHeap heap_;          // mutable: correcting an early deadline changes no output
     std::vector<Kept> kept_;                   // reused
     uint64_t cut_ = 0;
 };

@@ -70,7 +70,7 @@ class SwingingDoor final : public Downsampler {
 
   public:
     SwingingDoor(const model::OptionMap& given, const Common& common)
-        : deviation_(given), max_ms_(common.max_time_ns / kNsPerMs) {}
+        : deviation_(given), max_ms_(common.max_time_ns / base::kNsPerMs) {}
 
     size_t state_bytes() const override { return sizeof(State) + deviation_.noise_bytes(); }
 

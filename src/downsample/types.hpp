@@ -24,13 +24,6 @@ State& state_of(std::byte* bytes) {
     return *reinterpret_cast<State*>(bytes);
 }
 
-constexpr int64_t kNsPerMs = 1'000'000;
-
-inline int64_t floor_to(int64_t time, int64_t step) {
-    const int64_t rest = time % step;
-    return time - (rest < 0 ? rest + step : rest);
-}
-
 // `window` of methods that work per window of event time, for their option tables and checks.
 constexpr model::OptionSpec kWindowOption{
     .name = "window",

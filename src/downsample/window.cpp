@@ -24,7 +24,7 @@ class WindowDownsampler final : public Downsampler {
     bool add(const Series& series, const Point& point, std::vector<Kept>& kept) const override {
         State& state = state_of<State>(series.state);
         std::vector<Point>& window = *series.window;
-        const int64_t begin_ms = floor_to(point.time_ms, window_ms_);
+        const int64_t begin_ms = base::floor_to(point.time_ms, window_ms_);
         if (!window.empty() && begin_ms != state.begin_ms) flush(series, kept);
         if (window.size() == room_) {
             ++*series.cut;

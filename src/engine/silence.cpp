@@ -4,14 +4,6 @@
 #include <algorithm>
 
 namespace tributary::engine {
-namespace {
-
-// For std::*_heap, which keep the greatest on top: the earliest deadline, then the smallest slot.
-constexpr auto kLater = [](const auto& a, const auto& b) {
-    return a.deadline_ns != b.deadline_ns ? a.deadline_ns > b.deadline_ns : a.slot > b.slot;
-};
-
-}  // namespace
 
 int64_t Silence::deadline_of(const Slot& slot) const {
     if (!connected_ || slot.after_ns == base::kNever) return base::kNever;
@@ -19,24 +11,11 @@ int64_t Silence::deadline_of(const Slot& slot) const {
     return from_ns > base::kNever - slot.after_ns ? base::kNever : from_ns + slot.after_ns;
 }
 
-void Silence::queue(size_t slot) const {
-    slots_[slot].queued_ns = deadline_of(slots_[slot]);
-    heap_.push_back({slots_[slot].queued_ns, slot});
-    std::push_heap(heap_.begin(), heap_.end(), kLater);
-}
-
-void Silence::unqueue() const {
-    std::pop_heap(heap_.begin(), heap_.end(), kLater);
-    const Deadline top = heap_.back();
-    heap_.pop_back();
-    if (slots_[top.slot].queued_ns == top.deadline_ns) slots_[top.slot].queued_ns = base::kNever;
-}
-
 void Silence::queue_all() {
     heap_.clear();
     for (size_t slot = 0; slot < slots_.size(); slot++) {
         slots_[slot].queued_ns = base::kNever;
-        if (deadline_of(slots_[slot]) != base::kNever) queue(slot);
+        heap_.queue(slot, deadline_of(slots_[slot]), slots_[slot].queued_ns);
     }
 }
 
@@ -47,7 +26,7 @@ void Silence::arrived(size_t slot, int64_t now_ns, int64_t after_ns, model::Time
     s.after_ns = after_ns;
     s.mark = mark;
     s.known = true;
-    if (deadline_of(s) < s.queued_ns) queue(slot);
+    heap_.queue(slot, deadline_of(s), s.queued_ns);
 }
 
 void Silence::forget(size_t slot) {
@@ -74,21 +53,14 @@ void Silence::arrival_back(int64_t back_ns) {
 }
 
 int64_t Silence::next_deadline_ns() const {
-    while (!heap_.empty()) {
-        const Deadline top = heap_.front();
-        const int64_t deadline_ns = deadline_of(slots_[top.slot]);
-        if (deadline_ns == top.deadline_ns) return deadline_ns;
-        unqueue();
-        if (deadline_ns < slots_[top.slot].queued_ns) queue(top.slot);
-    }
-    return base::kNever;
+    return heap_.next_ns([this](size_t slot) { return deadline_of(slots_[slot]); },
+                         [this](size_t slot) -> int64_t& { return queued_of(slot); });
 }
 
 std::optional<size_t> Silence::next_due(int64_t now_ns) {
     const int64_t deadline_ns = bound_ns() <= now_ns ? next_deadline_ns() : base::kNever;
     if (deadline_ns > now_ns) return std::nullopt;
-    const size_t slot = heap_.front().slot;
-    unqueue();
+    const size_t slot = heap_.take([this](size_t one) -> int64_t& { return queued_of(one); });
     slots_[slot].after_ns = base::kNever;
     return slot;
 }

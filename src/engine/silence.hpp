@@ -12,6 +12,7 @@
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
+#include "base/deadline_heap.hpp"
 #include "model/reading.hpp"
 
 namespace tributary::engine {
@@ -26,9 +27,9 @@ class Silence {
     void listen(bool connected, int64_t now_ns);
     void arrival_back(int64_t back_ns);  // arrivals count from so much earlier from now on
 
-    int64_t bound_ns() const { return heap_.empty() ? base::kNever : heap_.front().deadline_ns; }  // at most the next
-    int64_t next_deadline_ns() const;                                                              // exactly the next
-    std::optional<size_t> next_due(int64_t now_ns);  // each once until its next reading
+    int64_t bound_ns() const { return heap_.bound_ns(); }  // at most the next
+    int64_t next_deadline_ns() const;                      // exactly the next
+    std::optional<size_t> next_due(int64_t now_ns);        // each once until its next reading
 
     void save(std::string& out) const;
     bool load(base::ByteReader& in);
@@ -37,23 +38,17 @@ class Silence {
     struct Slot {
         int64_t arrival_ns = 0;            // of the newest reading
         int64_t after_ns = base::kNever;   // silence of so long is news
-        int64_t queued_ns = base::kNever;  // earliest in the heap
+        int64_t queued_ns = base::kNever;  // see DeadlineHeap
         model::TimeMark mark = model::TimeMark::device;
         bool known = false;
     };
-    // At least one per slot that has a deadline, never later than the true one; corrected when it comes to the top.
-    struct Deadline {
-        int64_t deadline_ns;
-        size_t slot;
-    };
 
     int64_t deadline_of(const Slot& slot) const;
-    void queue(size_t slot) const;
-    void unqueue() const;
+    int64_t& queued_of(size_t slot) const { return slots_[slot].queued_ns; }
     void queue_all();
 
-    mutable std::vector<Slot> slots_;     // mutable for queued_ns, which changes no output
-    mutable std::vector<Deadline> heap_;  // mutable: correcting an early deadline changes no output
+    mutable std::vector<Slot> slots_;  // mutable for queued_ns, which changes no output
+    mutable base::DeadlineHeap heap_;  // mutable: correcting an early deadline changes no output
     int64_t heard_since_ns_ = INT64_MIN;
     bool connected_ = true;
 };

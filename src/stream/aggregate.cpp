@@ -8,12 +8,6 @@
 namespace tributary::stream {
 namespace {
 
-double finite(double value) {
-    constexpr double kMost = std::numeric_limits<double>::max();
-    if (value != value) return 0;
-    return std::clamp(value, -kMost, kMost);
-}
-
 // Of the population: sqrt((n * squares - distances^2) / n^2), the difference taken in two doubles.
 double deviation(const Aggregate& a) {
     if (a.min == a.max) return 0;

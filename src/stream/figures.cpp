@@ -130,11 +130,6 @@ std::string state_name(double value, ValueKind kind, const model::SeriesTable& t
     return named ? texts.name(static_cast<model::SeriesId>(value)) : "(other)";
 }
 
-double finite(double value) {
-    constexpr double kMost = std::numeric_limits<double>::max();
-    return value != value ? 0 : std::clamp(value, -kMost, kMost);
-}
-
 size_t aligned(size_t bytes) { return (bytes + 15) / 16 * 16; }
 
 }  // namespace

@@ -14,21 +14,16 @@ constexpr int64_t kFirstMonday = 4 * kDay;  // 1970-01-05
 
 }  // namespace
 
-int64_t floor_to(int64_t time_ns, int64_t size_ns) {
-    const int64_t rest = time_ns % size_ns;
-    return time_ns - (rest < 0 ? rest + size_ns : rest);
-}
-
 Grid::Cell Grid::at(int64_t time_ns) const {
     if (zone_) return size_ns_ <= kHour ? by_offset(time_ns) : by_calendar(time_ns);
-    const int64_t start = floor_to(time_ns - offset_ns_, size_ns_) + offset_ns_;
+    const int64_t start = base::floor_to(time_ns - offset_ns_, size_ns_) + offset_ns_;
     return {start, start + size_ns_};
 }
 
 Grid::Cell Grid::by_offset(int64_t time_ns) const {
     const auto period = zone_->at(time_ns);
     const int64_t shift = offset_ns_ - period.offset_ns;
-    const int64_t start = floor_to(time_ns - shift, size_ns_) + shift;
+    const int64_t start = base::floor_to(time_ns - shift, size_ns_) + shift;
     return {std::max(start, period.begin_ns), std::min(start + size_ns_, period.end_ns)};
 }
 
@@ -40,7 +35,7 @@ int64_t Grid::boundary(int64_t index) const {
 
 Grid::Cell Grid::by_calendar(int64_t time_ns) const {
     const int64_t local = time_ns + zone_->at(time_ns).offset_ns - kFirstMonday - offset_ns_;
-    int64_t index = floor_to(local, size_ns_) / size_ns_;
+    int64_t index = base::floor_to(local, size_ns_) / size_ns_;
     while (boundary(index) > time_ns) index--;
     while (boundary(index + 1) <= time_ns) index++;
     return {boundary(index), boundary(index + 1)};

@@ -37,6 +37,4 @@ class Grid {
     std::optional<base::Zone> zone_;
 };
 
-int64_t floor_to(int64_t time_ns, int64_t size_ns);  // the greatest multiple of size that is not after time
-
 }  // namespace tributary::stream

@@ -5,6 +5,7 @@
 // extending the available precision" (1971) (the error of a product, without a fused multiply-add).
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -50,5 +51,11 @@ struct PreciseSum {
         return scaled - (scaled - x);
     }
 };
+
+// What is put out: cut to the range of a double, 0 where there is no value.
+inline double finite(double value) {
+    constexpr double kMost = std::numeric_limits<double>::max();
+    return value != value ? 0 : std::clamp(value, -kMost, kMost);
+}
 
 }  // namespace tributary::stream

@@ -35,7 +35,7 @@ class ReorderBuffer {
     // What waits of the series up to a time, that included.
     void release(model::SeriesId series, std::vector<Held>& out, int64_t until_ns = INT64_MAX);
     void forget(model::SeriesId series);  // nothing must wait; its number gets a new life
-    void restart();                       // forgets all: a new time epoch
+    void restart();                       // forgets all
 
     size_t series() const { return slots_.size(); }
     size_t held() const { return held_; }

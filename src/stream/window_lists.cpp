@@ -7,11 +7,6 @@
 namespace tributary::stream {
 namespace {
 
-// For std::*_heap, which keep the greatest on top: the earliest deadline, then the smallest slot.
-constexpr auto kLater = [](const auto& a, const auto& b) {
-    return a.deadline_ns != b.deadline_ns ? a.deadline_ns > b.deadline_ns : a.slot > b.slot;
-};
-
 // Sums with a setting stay in range.
 bool sane(int64_t time_ns) { return time_ns >= INT64_MIN / 4 * 3 && time_ns <= INT64_MAX / 4 * 3; }
 
@@ -86,28 +81,9 @@ void WindowStage::drop_first(size_t slot) {
     release(slot, index);
 }
 
-void WindowStage::queue(size_t slot) const {
-    slots_[slot].queued_ns = deadline_of(slot);
-    heap_.push_back({slots_[slot].queued_ns, static_cast<uint32_t>(slot)});
-    std::push_heap(heap_.begin(), heap_.end(), kLater);
-}
-
-WindowStage::Deadline WindowStage::unqueue() const {
-    std::pop_heap(heap_.begin(), heap_.end(), kLater);
-    const Deadline top = heap_.back();
-    heap_.pop_back();
-    if (slots_[top.slot].queued_ns == top.deadline_ns) slots_[top.slot].queued_ns = base::kNever;
-    return top;
-}
-
 int64_t WindowStage::next_deadline_ns() const {
-    while (!heap_.empty()) {
-        const Deadline top = heap_.front();
-        if (deadline_of(top.slot) == top.deadline_ns) return top.deadline_ns;
-        unqueue();
-        if (deadline_of(top.slot) < slots_[top.slot].queued_ns) queue(top.slot);
-    }
-    return base::kNever;
+    return heap_.next_ns([this](size_t slot) { return deadline_of(slot); },
+                         [this](size_t slot) -> int64_t& { return queued_of(slot); });
 }
 
 void WindowStage::restart() {
@@ -125,11 +101,10 @@ void WindowStage::restart() {
 }
 
 void WindowStage::arrival_back(int64_t by_ns) {
-    const auto back = [&](int64_t& ns) {
-        if (ns != base::kNever) ns = std::max(ns - by_ns, -(INT64_MAX / 2));
-    };
-    for (Slot& slot : slots_) back(slot.last_arrival_ns), back(slot.dirty_since_ns), back(slot.queued_ns);
-    for (Deadline& deadline : heap_) back(deadline.deadline_ns);  // all alike, so it stays a heap
+    for (Slot& slot : slots_)
+        for (int64_t* ns : {&slot.last_arrival_ns, &slot.dirty_since_ns, &slot.queued_ns})
+            *ns = base::DeadlineHeap::moved_back(*ns, by_ns);
+    heap_.move_back(by_ns);
 }
 
 WindowStats WindowStage::stats() const {
@@ -226,7 +201,7 @@ bool WindowStage::load_slot(size_t slot, base::ByteReader& in) {
             return false;
     }
     if (!in.ok()) return false;
-    if (deadline_of(slot) != base::kNever) queue(slot);
+    heap_.queue(slot, deadline_of(slot), s.queued_ns);
     return true;
 }
 

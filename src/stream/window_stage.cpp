@@ -106,7 +106,7 @@ uint32_t WindowStage::add(model::SeriesId series, const model::Reading& reading,
         } else {
             advance(slot, one.event_ns - rule.lateness_ns, closed);
         }
-        if (deadline_of(slot) < slots_[slot].queued_ns) queue(slot);
+        heap_.queue(slot, deadline_of(slot), slots_[slot].queued_ns);
     }
     return taken;
 }
@@ -249,7 +249,7 @@ void WindowStage::close_all(size_t slot, std::vector<Closed>& closed) {
 void WindowStage::make_room(size_t slot, std::vector<Closed>& closed) {
     if (slots_[slot].head == kNil) {
         if (next_deadline_ns() != base::kNever) {
-            slot = heap_.front().slot;
+            slot = heap_.top();
         } else {  // none is open: some series keeps what is out for revisions
             slot = 0;
             while (slots_[slot].head == kNil) slot++;
@@ -300,11 +300,11 @@ void WindowStage::put_out(size_t slot, uint32_t index, std::vector<Closed>& clos
 
 void WindowStage::close_idle(int64_t now_ns, std::vector<Closed>& closed) {
     while (bound_ns() <= now_ns && next_deadline_ns() <= now_ns) {
-        const size_t slot = unqueue().slot;
+        const size_t slot = heap_.take([this](size_t one) -> int64_t& { return queued_of(one); });
         Slot& s = slots_[slot];
         if (revisions_due_ns(s) <= now_ns) put_out_revisions(slot, closed);
         if (s.last_arrival_ns + rule_of(slot).idle_ns <= now_ns) close_all(slot, closed);
-        if (deadline_of(slot) < s.queued_ns) queue(slot);
+        heap_.queue(slot, deadline_of(slot), s.queued_ns);
     }
 }
 

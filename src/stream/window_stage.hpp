@@ -14,6 +14,7 @@
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
+#include "base/deadline_heap.hpp"
 #include "config/settings.hpp"
 #include "stream/aggregate.hpp"
 #include "stream/figures.hpp"
@@ -56,16 +57,16 @@ class WindowStage {
     bool takes(model::ValueKind kind) const { return kind != model::ValueKind::text ? !empty() : takes_texts_; }
 
     // One reading that takes() wants. Windows its time closes are appended to `closed` in order of their start, those
-    // it missed to `late`; returns how many settings took it. now_ns (arrival) never goes back between two calls of
-    // restart().
+    // it missed to `late`; returns how many settings took it. now_ns (arrival) goes back only
+    // with arrival_back().
     uint32_t add(model::SeriesId series, const model::Reading& reading, int64_t now_ns, std::vector<Closed>& closed,
                  std::vector<Late>& late);
 
     // Closes the windows of series idle at now_ns and puts out gathered revisions, in order of (deadline, series,
     // window setting).
     void close_idle(int64_t now_ns, std::vector<Closed>& closed);
-    int64_t bound_ns() const { return heap_.empty() ? base::kNever : heap_.front().deadline_ns; }  // at most the next
-    int64_t next_deadline_ns() const;                                                              // exactly the next
+    int64_t bound_ns() const { return heap_.bound_ns(); }  // at most the next
+    int64_t next_deadline_ns() const;                      // exactly the next
 
     void flush(std::vector<Closed>& closed);  // all open windows, in order of (series, window setting, start)
     void forget(model::SeriesId series, std::vector<Closed>& closed);  // flushes it; its number gets a new life
@@ -114,11 +115,6 @@ class WindowStage {
         uint32_t revision = 0;  // of the next time it is put out
         bool dirty = false;     // out, and changed since
     };
-    // At least one per slot that has a deadline, never later than the true one; corrected when it comes to the top.
-    struct Deadline {
-        int64_t deadline_ns;
-        uint32_t slot;
-    };
 
     Rule& rule_of(size_t slot) { return rules_[slot % rules_.size()]; }
     const Rule& rule_of(size_t slot) const { return rules_[slot % rules_.size()]; }
@@ -146,16 +142,15 @@ class WindowStage {
 
     static int64_t revisions_due_ns(const Slot& slot);
     int64_t deadline_of(size_t slot) const;
-    void queue(size_t slot) const;
-    Deadline unqueue() const;
+    int64_t& queued_of(size_t slot) const { return slots_[slot].queued_ns; }
     bool load_slot(size_t slot, base::ByteReader& in);
 
     std::vector<Rule> rules_;
     size_t most_;  // nodes
     bool takes_texts_ = false;
-    model::SeriesTable texts_;            // values that are texts, by number
-    mutable std::vector<Slot> slots_;     // series * rules + rule; mutable for queued_ns, which changes no output
-    mutable std::vector<Deadline> heap_;  // mutable: correcting an early deadline changes no output
+    model::SeriesTable texts_;         // values that are texts, by number
+    mutable std::vector<Slot> slots_;  // series * rules + rule; mutable for queued_ns, which changes no output
+    mutable base::DeadlineHeap heap_;  // mutable: correcting an early deadline changes no output
     std::vector<Node> nodes_;
     uint32_t free_ = kNil;
     size_t used_ = 0, open_ = 0;
