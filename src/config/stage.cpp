@@ -57,12 +57,12 @@ void check_shape(Reader& reader, const Node& table, const WindowSettings& window
 
 void check_lengths(Reader& reader, const Node& table, const WindowSettings& window) {
     constexpr int64_t kMostAtOnce = 200;
-    for (const char* key : {"size", "slide", "gap"})
-        if (const auto* entry = table.find(key); entry != nullptr && entry->value.kind == NodeKind::text) {
-            const auto ns = base::parse_duration_ns(entry->value.text);
-            if (ns && *ns % base::kNsPerMs != 0)
-                reader.error(kValue, entry->value.position, base::format("\"{}\" must be whole milliseconds", key));
-        }
+    using Length = std::pair<const char*, int64_t>;
+    for (const auto& [key, ns] :
+         {Length{"size", window.size_ns}, Length{"slide", window.slide_ns}, Length{"gap", window.gap_ns}})
+        if (ns % base::kNsPerMs != 0)
+            reader.error(kValue, table.find(key)->value.position,
+                         base::format("\"{}\" must be whole milliseconds", key));
     const auto* slide = table.find("slide");
     if (slide != nullptr && window.slide_ns > 0 && window.size_ns > 0) {
         if (window.size_ns % window.slide_ns != 0)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 
-#include "base/log.hpp"
-#include "base/text.hpp"
+#include "config/stage_types.hpp"
 #include "detect/types.hpp"
 
 namespace tributary::detect {
@@ -21,34 +20,7 @@ constexpr std::array kCommon{
         .help = "after an event has closed none of the same series and detector opens for so long, in event time"},
 };
 
-std::string in_words(std::string choices) {
-    for (size_t at = 0; (at = choices.find('|', at)) != std::string::npos; at += 2) choices.replace(at, 1, ", ");
-    return choices;
-}
-
-void add_rows(std::string& table, std::string_view detector, std::string_view summary,
-              std::span<const model::OptionSpec> options) {
-    for (const auto& option : options) {
-        const bool first = &option == &options.front();
-        table += base::format(
-            "| {} | {} | `{}` | {} | {} |\n", first ? detector : "", first ? summary : "", option.name,
-            option.default_value.empty() ? "-" : base::format("`{}`", option.default_value),
-            option.choices.empty() ? std::string(option.help)
-                                   : base::format("{}: {}", option.help, in_words(std::string(option.choices))));
-    }
-}
-
-config::Diagnostic diagnostic(const model::SourcePosition& position, std::string_view code, std::string message,
-                              std::string hint) {
-    return {config::Diagnostic::Level::error,
-            std::string(code),
-            position.file,
-            position.line,
-            position.column,
-            1,
-            std::move(message),
-            std::move(hint)};
-}
+constexpr config::StageWords kWords{"detector", "TRB-DETECT-001", "TRB-DETECT-002"};
 
 }  // namespace
 
@@ -62,11 +34,7 @@ std::span<const DetectorType> registry() {
 
 std::span<const model::OptionSpec> common_options() { return kCommon; }
 
-const DetectorType* find_type(std::string_view name) {
-    for (const auto& type : registry())
-        if (type.name == name) return &type;
-    return nullptr;
-}
+const DetectorType* find_type(std::string_view name) { return config::find_stage_type(registry(), name); }
 
 Common read_common(const model::OptionMap& options) {
     Common common;
@@ -78,32 +46,13 @@ Common read_common(const model::OptionMap& options) {
 }
 
 std::vector<config::Diagnostic> check(const config::DetectSettings& settings, std::string_view context) {
-    const DetectorType* type = find_type(settings.type);
-    if (type == nullptr) {
-        std::vector<std::string_view> names;
-        for (const auto& each : registry()) names.push_back(each.name);
-        const std::string near = base::nearest(settings.type, names);
-        std::string all;
-        for (const auto& name : names) all += base::format("{}\"{}\"", all.empty() ? "" : ", ", name);
-        return {diagnostic(settings.position, "TRB-DETECT-001",
-                           base::format("{}: there is no detector \"{}\"", context, settings.type),
-                           near.empty() ? base::format("known: {}", all) : base::format("did you mean \"{}\"?", near))};
-    }
-    std::vector<model::OptionSpec> specs(type->options.begin(), type->options.end());
-    specs.insert(specs.end(), kCommon.begin(), kCommon.end());
-    auto found = config::check_options(settings.options, specs, context, settings.position);
-    if (!found.empty() || type->check == nullptr) return found;
-    std::vector<std::string> problems;
-    type->check(settings.options, problems);
-    for (const auto& problem : problems)
-        found.push_back(diagnostic(settings.position, "TRB-DETECT-002", base::format("{}: {}", context, problem), ""));
-    return found;
+    return config::check_stage(kWords, registry(), kCommon, settings, context, [](const auto&, auto&) {});
 }
 
 std::string markdown_table() {
     std::string table = "| detector | what it finds | option | default | meaning |\n|---|---|---|---|---|\n";
-    for (const auto& type : registry()) add_rows(table, base::format("`{}`", type.name), type.summary, type.options);
-    add_rows(table, "every one", "", kCommon);
+    config::add_type_rows(table, registry());
+    config::add_option_rows(table, "every one", "", kCommon);
     return table;
 }
 

@@ -9,18 +9,7 @@ bool StreamState::thin(model::SeriesId series, const model::Reading& reading, co
     const bool taken = thinning_->add(series, reading, context.now_ns, reduced_);
     if (!reduced_.empty()) emit_reduced(series, context);
     if (taken) return true;
-    model::LateReading late;
-    late.origin = origin(series);
-    late.event_ns = reading.event_ns;
-    late.kind = reading.value.kind;
-    late.number = reading.value.number;
-    late.text = reading.value.text;
-    late.window = settings_->downsample->type;
-    late.window_end_ns = thinning_->newest_ns(series);
-    late.seq = context.seq;
-    late.mark = reading.mark;
-    context.sink.emit(std::move(late));
-    context.stats.late++;
+    emit_late(series, reading, settings_->downsample->type, thinning_->newest_ns(series), context);
     return false;
 }
 

@@ -57,7 +57,8 @@ Use StreamState::add(std::string_view name, const model::Reading& reading, const
         late_.clear();
         const uint32_t taken = windows_.add(*series, reading, context.now_ns, closed_, late_);
         if (!closed_.empty()) emit_closed(context);
-        if (!late_.empty()) emit_late(*series, reading, context);
+        for (const stream::Late& missed : late_)
+            emit_late(*series, reading, settings_->windows[missed.window].name, missed.end_ns, context);
         if (taken == 0) return kept ? Use::used : Use::late;
     }
     if (detected) detect(*series, reading, context);
@@ -132,21 +133,20 @@ void StreamState::emit_closed(const Context& context) {
     closed_.clear();
 }
 
-void StreamState::emit_late(model::SeriesId series, const model::Reading& reading, const Context& context) {
-    for (const stream::Late& missed : late_) {
-        model::LateReading late;
-        late.origin = origin(series);
-        late.event_ns = reading.event_ns;
-        late.kind = reading.value.kind;
-        late.number = reading.value.number;
-        late.text = reading.value.text;
-        late.window = settings_->windows[missed.window].name;
-        late.window_end_ns = missed.end_ns;
-        late.seq = context.seq;
-        late.mark = reading.mark;
-        context.sink.emit(std::move(late));
-        context.stats.late++;
-    }
+void StreamState::emit_late(model::SeriesId series, const model::Reading& reading, const std::string& missed,
+                            int64_t end_ns, const Context& context) {
+    model::LateReading late;
+    late.origin = origin(series);
+    late.event_ns = reading.event_ns;
+    late.kind = reading.value.kind;
+    late.number = reading.value.number;
+    late.text = reading.value.text;
+    late.window = missed;
+    late.window_end_ns = end_ns;
+    late.seq = context.seq;
+    late.mark = reading.mark;
+    context.sink.emit(std::move(late));
+    context.stats.late++;
 }
 
 void StreamState::detect(model::SeriesId series, const model::Reading& reading, const Context& context) {

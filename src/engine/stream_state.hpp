@@ -90,7 +90,8 @@ class StreamState {
     void forget(model::SeriesId series, const Context& context);
     model::Origin origin(model::SeriesId series) const;
     void emit_closed(const Context& context);
-    void emit_late(model::SeriesId series, const model::Reading& reading, const Context& context);
+    void emit_late(model::SeriesId series, const model::Reading& reading, const std::string& missed, int64_t end_ns,
+                   const Context& context);
     bool thin(model::SeriesId series, const model::Reading& reading, const Context& context);
     void emit_reduced(model::SeriesId series, const Context& context);
     void flush_reduced(model::SeriesId series, const Context& context);

@@ -7,24 +7,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "base/files.hpp"
+#include "bench/counted.hpp"
 #include "detect/detector.hpp"
-
-namespace {
-uint64_t allocations = 0;
-}  // namespace
-
-void* operator new(size_t bytes) {
-    allocations++;
-    if (void* place = std::malloc(bytes == 0 ? 1 : bytes)) return place;
-    throw std::bad_alloc();
-}
-void operator delete(void* place) noexcept { std::free(place); }
-void operator delete(void* place, size_t /*bytes*/) noexcept { std::free(place); }
 
 using namespace tributary;
 
