@@ -30,6 +30,7 @@ enum class Reason : uint8_t {
     no_stream,
     poison,
     series_limit,
+    command,
 };
 
 struct ReasonInfo {

@@ -27,6 +27,7 @@ constexpr std::array kReasons{
     ReasonInfo{Reason::no_stream, "no-stream", "no stream is configured for this topic"},
     ReasonInfo{Reason::poison, "poison", "set aside: processing it failed before"},
     ReasonInfo{Reason::series_limit, "series-limit", "the stream has as many series as max_series allows"},
+    ReasonInfo{Reason::command, "command", "not a command, or it cannot be obeyed"},
 };
 
 class Auto final : public Decoder {

@@ -141,6 +141,22 @@ void write_stages(Writer& writer, const StreamSettings& stream) {
     }
 }
 
+void write_events(Writer& writer, const EventSettings& events) {
+    writer.header("[events]");
+    writer.optional_text("commands_topic", events.commands_topic);
+    writer.raw("max_per_machine", base::format("{}", events.max_per_machine));
+    writer.raw("per", exact_duration(events.per_ns));
+    writer.raw("machine_levels", base::format("{}", events.machine_levels));
+    for (const auto& mute : events.mutes) {
+        writer.header("[[events.mute]]");
+        writer.text("series", mute.series);
+        writer.text("from", mute.from);
+        writer.text("to", mute.to);
+        if (!mute.on.empty()) writer.list("days", mute.on);
+        writer.optional_text("zone", mute.zone);
+    }
+}
+
 }  // namespace
 
 std::string stream_text(const StreamSettings& stream) {
@@ -172,16 +188,19 @@ std::string stream_text(const StreamSettings& stream) {
 std::string engine_text(const Settings& settings) {
     Writer writer;
     // With zones the outputs depend on the time zone data too; for people, the engine does not read it.
-    const bool zones = std::any_of(settings.streams.begin(), settings.streams.end(), [](const auto& stream) {
-        return !stream.time_zone.empty() ||
-               std::any_of(stream.windows.begin(), stream.windows.end(),
-                           [](const auto& w) { return !w.zone.empty(); }) ||
-               std::any_of(stream.detectors.begin(), stream.detectors.end(),
-                           [](const auto& d) { return d.options.contains("zone"); });
-    });
+    const bool zones = std::any_of(settings.events.mutes.begin(), settings.events.mutes.end(),
+                                   [](const auto& mute) { return !mute.zone.empty(); }) ||
+                       std::any_of(settings.streams.begin(), settings.streams.end(), [](const auto& stream) {
+                           return !stream.time_zone.empty() ||
+                                  std::any_of(stream.windows.begin(), stream.windows.end(),
+                                              [](const auto& w) { return !w.zone.empty(); }) ||
+                                  std::any_of(stream.detectors.begin(), stream.detectors.end(),
+                                              [](const auto& d) { return d.options.contains("zone"); });
+                       });
     if (zones) writer.header(base::format("# tzdata {}", base::tzdata_version()));
     writer.header("[gateway]");
     writer.text("id", settings.gateway.id);
+    write_events(writer, settings.events);
     for (const auto& stream : settings.streams) writer.out += "\n" + stream.text;
     return std::move(writer.out);
 }

@@ -111,6 +111,34 @@ constexpr std::array kStore{
     Key<StoreSettings>{{"block_bytes", size, "256KiB", "... and so many bytes", 4 * kKiB, 16 * kMiB},
                        &StoreSettings::block_bytes}};
 
+constexpr std::array kEvents{
+    Key<EventSettings>{{"commands_topic", text, "",
+                        "MQTT topic on which mutes and acknowledgements are taken; who may publish there is the "
+                        "broker's to say; default: none are taken"},
+                       &EventSettings::commands_topic},
+    Key<EventSettings>{{"max_per_machine", integer, "1000",
+                        "Events that may open for one machine in each `per`; the others are counted and one event "
+                        "`flood` says so; 0 = no bound",
+                        0, 1e9},
+                       &EventSettings::max_per_machine},
+    Key<EventSettings>{{"per", duration, "10min", "See `max_per_machine`", 1, kDay}, &EventSettings::per_ns},
+    Key<EventSettings>{{"machine_levels", integer, "0",
+                        "A machine is so many levels of the name of a series; 0 = all but the last", 0, 100},
+                       &EventSettings::machine_levels},
+    Key<EventSettings>{
+        {"mute", table, "", "Maintenance by the clock, see `[[events.mute]]`", 0, 0, "", false, "list of tables"}, {}}};
+
+constexpr std::array kMute{
+    Key<MuteSettings>{{"series", text, "#", "MQTT topic filter over the names of series"}, &MuteSettings::series},
+    Key<MuteSettings>{{"from", text, "", "Time of day at which it begins: `22:00`", 0, 0, "", true},
+                      &MuteSettings::from},
+    Key<MuteSettings>{
+        {"to", text, "", "Time of day at which it ends; at or before `from`: on the day after", 0, 0, "", true},
+        &MuteSettings::to},
+    Key<MuteSettings>{{"days", texts, "", "Days on which it begins: mon, tue, wed, thu, fri, sat, sun; default: all"},
+                      &MuteSettings::on},
+    Key<MuteSettings>{{"zone", text, "UTC", "IANA time zone of these times: `Europe/Berlin`"}, &MuteSettings::zone}};
+
 constexpr std::array kStream{
     Key<StreamSettings>{{"name", text, "", "Letters, digits, `-`, `_`, `.`; unique", 0, 0, "", true},
                         &StreamSettings::name},
@@ -232,6 +260,8 @@ std::span<const Key<MqttSettings>> mqtt_keys() { return kMqtt; }
 std::span<const Key<TlsSettings>> tls_keys() { return kTls; }
 std::span<const Key<KafkaSettings>> kafka_keys() { return kKafka; }
 std::span<const Key<StoreSettings>> store_keys() { return kStore; }
+std::span<const Key<EventSettings>> event_keys() { return kEvents; }
+std::span<const Key<MuteSettings>> mute_keys() { return kMute; }
 std::span<const Key<StreamSettings>> stream_keys() { return kStream; }
 std::span<const Key<WindowSettings>> window_keys() { return kWindow; }
 std::span<const Key<DetectSettings>> detect_keys() { return kDetect; }
@@ -243,6 +273,8 @@ std::vector<Table> all_tables() {
             table_of("[mqtt.tls]", tls_keys()),
             table_of("[kafka]", kafka_keys()),
             table_of("[store]", store_keys()),
+            table_of("[events]", event_keys()),
+            table_of("[[events.mute]]", mute_keys()),
             table_of("[[stream]]", stream_keys()),
             table_of("[[stream.window]]", window_keys()),
             table_of("[[stream.detect]]", detect_keys()),

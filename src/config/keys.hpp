@@ -43,6 +43,8 @@ std::span<const Key<MqttSettings>> mqtt_keys();
 std::span<const Key<TlsSettings>> tls_keys();
 std::span<const Key<KafkaSettings>> kafka_keys();
 std::span<const Key<StoreSettings>> store_keys();
+std::span<const Key<EventSettings>> event_keys();
+std::span<const Key<MuteSettings>> mute_keys();
 std::span<const Key<StreamSettings>> stream_keys();
 std::span<const Key<WindowSettings>> window_keys();
 std::span<const Key<DetectSettings>> detect_keys();

@@ -99,7 +99,7 @@ void check_echo(Reader& reader, const Node& root, const Settings& settings) {
                              "narrow that filter, or publish below another topic");
 }
 
-constexpr std::array<std::string_view, 5> kTop{"gateway", "mqtt", "kafka", "store", "stream"};
+constexpr std::array<std::string_view, 6> kTop{"gateway", "mqtt", "kafka", "store", "events", "stream"};
 
 void check_top(Reader& reader, const Node& root) {
     for (const auto& entry : root.entries) {
@@ -107,7 +107,7 @@ void check_top(Reader& reader, const Node& root) {
         const bool is_table = entry.value.kind == NodeKind::table || entry.value.kind == NodeKind::list;
         auto near = base::nearest(entry.key, kTop);
         std::string hint = near.empty()
-                               ? "there are gateway, mqtt, kafka, store and stream"
+                               ? "there are gateway, mqtt, kafka, store, events and stream"
                                : base::format("did you mean {}?", near == "stream" ? "[[stream]]" : "[" + near + "]");
         if (!is_table)
             for (const auto& table : all_tables())
@@ -127,6 +127,7 @@ Settings interpret(Reader& reader, const Node& root) {
     read_table(reader, root, "mqtt", settings.mqtt, read_mqtt);
     read_table(reader, root, "kafka", settings.kafka, read_kafka);
     read_table(reader, root, "store", settings.store, read_store);
+    read_table(reader, root, "events", settings.events, read_events);
     read_streams(reader, root, settings);
     check_echo(reader, root, settings);
     fill_defaults(settings);

@@ -11,11 +11,14 @@ void read_gateway(Reader& reader, const Node& table, GatewaySettings& into);
 void read_mqtt(Reader& reader, const Node& table, MqttSettings& into);
 void read_kafka(Reader& reader, const Node& table, KafkaSettings& into);
 void read_store(Reader& reader, const Node& table, StoreSettings& into);
+void read_events(Reader& reader, const Node& table, EventSettings& into);
 StreamSettings read_stream(Reader& reader, const Node& table);
 void read_windows(Reader& reader, const Entry& entry, StreamSettings& stream);
 void read_detectors(Reader& reader, const Entry& entry, StreamSettings& stream);
 void read_downsample(Reader& reader, const Entry& entry, StreamSettings& stream);
 
+// A table, or a list of tables; anything else is a diagnostic.
+std::vector<const Node*> tables_of(Reader& reader, const Entry& entry);
 bool plain_name(std::string_view name);                 // letters digits - _ .
 std::string stream_text(const StreamSettings& stream);  // canonical TOML of one stream
 

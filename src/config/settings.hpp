@@ -146,11 +146,30 @@ struct StreamSettings {
     bool forwards(Forward bit) const { return (forward & bit) != 0; }
 };
 
+// Maintenance: events of these series do not open between two times of day.
+struct MuteSettings {
+    std::string series = "#";        // MQTT topic filter over names of series
+    int64_t from_ns = 0, to_ns = 0;  // of the local day; to at or before from: it passes midnight
+    uint8_t days = 0x7f;             // bit 0 = Monday; of the day on which it begins
+    std::string zone;                // IANA name; "" = UTC
+    std::string from, to;            // as written: "22:00"
+    std::vector<std::string> on;     // the days as written
+};
+
+struct EventSettings {
+    std::string commands_topic;  // MQTT: mutes and acknowledgements come in here; "" = they do not
+    int max_per_machine = 1000;  // events that open in `per` for one machine; 0 = no bound
+    int64_t per_ns = 600 * base::kNsPerSecond;
+    int machine_levels = 0;  // a machine is so many levels of a series' name; 0 = all but the last
+    std::vector<MuteSettings> mutes;
+};
+
 struct Settings {
     GatewaySettings gateway;
     MqttSettings mqtt;
     KafkaSettings kafka;
     StoreSettings store;
+    EventSettings events;
     std::vector<StreamSettings> streams;
 };
 

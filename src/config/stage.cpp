@@ -15,16 +15,6 @@
 namespace tributary::config {
 namespace {
 
-// A table, or a list of tables; anything else is a diagnostic.
-std::vector<const Node*> tables_of(Reader& reader, const Entry& entry) {
-    if (entry.value.kind == NodeKind::table) return {&entry.value};
-    std::vector<const Node*> tables;
-    if (!reader.is(entry, NodeKind::list, "a list of tables")) return tables;
-    for (const auto& item : entry.value.items)
-        if (reader.is({entry.key, item.position, item}, NodeKind::table, "a table")) tables.push_back(&item);
-    return tables;
-}
-
 // Keys that say how long a window is, and which types need them.
 void check_shape(Reader& reader, const Node& table, const WindowSettings& window) {
     struct Row {
@@ -152,6 +142,15 @@ void read_file_option(Reader& reader, model::OptionMap& options) {
 }
 
 }  // namespace
+
+std::vector<const Node*> tables_of(Reader& reader, const Entry& entry) {
+    if (entry.value.kind == NodeKind::table) return {&entry.value};
+    std::vector<const Node*> tables;
+    if (!reader.is(entry, NodeKind::list, "a list of tables")) return tables;
+    for (const auto& item : entry.value.items)
+        if (reader.is({entry.key, item.position, item}, NodeKind::table, "a table")) tables.push_back(&item);
+    return tables;
+}
 
 void read_windows(Reader& reader, const Entry& entry, StreamSettings& stream) {
     std::set<std::string> names;

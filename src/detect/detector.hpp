@@ -55,11 +55,12 @@ class Detector {
     virtual void was_away(std::byte* /*state*/) const {}
 };
 
-// Options every detector has besides its own: severity, hold_off (see registry.cpp).
+// Options every detector has besides its own (registry.cpp). Times are event time.
 struct Common {
     model::Severity severity = model::Severity::warning;
-    int64_t hold_off_ns =
-        0;  // after an event was closed none of the same series and detector opens for so long (event time)
+    int64_t hold_off_ns = 0;        // after an event was closed none of the same series and detector opens for so long
+    int64_t update_ns = 0;          // an open event that has become worse is told again, at most once in so long
+    int64_t escalate_after_ns = 0;  // an event that lasts so long becomes critical; 0 = never
 };
 
 struct DetectorType {

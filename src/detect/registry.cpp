@@ -18,6 +18,15 @@ constexpr std::array kCommon{
         .kind = model::OptionKind::duration,
         .default_value = "0s",
         .help = "after an event has closed none of the same series and detector opens for so long, in event time"},
+    model::OptionSpec{.name = "update",
+                      .kind = model::OptionKind::duration,
+                      .default_value = "1min",
+                      .help = "an open event whose score has risen is sent again (`update`), at most once in so long; "
+                              "0s = never"},
+    model::OptionSpec{.name = "escalate_after",
+                      .kind = model::OptionKind::duration,
+                      .default_value = "0s",
+                      .help = "an event that lasts so long becomes critical, with an `update`; 0s = never"},
 };
 
 constexpr config::StageWords kWords{"detector", "TRB-DETECT-001", "TRB-DETECT-002"};
@@ -42,6 +51,8 @@ Common read_common(const model::OptionMap& options) {
     for (const auto each : {model::Severity::info, model::Severity::warning, model::Severity::critical})
         if (model::severity_name(each) == severity) common.severity = each;
     common.hold_off_ns = config::duration_option_ns(options, kCommon, "hold_off");
+    common.update_ns = config::duration_option_ns(options, kCommon, "update");
+    common.escalate_after_ns = config::duration_option_ns(options, kCommon, "escalate_after");
     return common;
 }
 

@@ -6,6 +6,9 @@
 #include "base/bytes.hpp"
 #include "base/hash.hpp"
 #include "base/log.hpp"
+#include "codec/command.hpp"
+#include "engine/floods.hpp"
+#include "engine/mutes.hpp"
 #include "engine/projection.hpp"
 #include "engine/stream_state.hpp"
 
@@ -15,7 +18,6 @@ namespace {
 using codec::Reason;
 
 constexpr std::string_view kMagic = "TRBE";
-constexpr size_t kMostMutes = 256;
 
 // Everything a checkpoint holds, so that restore() can build a second one aside and take it over whole.
 struct State {
@@ -28,7 +30,8 @@ struct State {
     uint32_t epoch = 0;
     bool clock_seen = false;
     bool connected = true;  // to the MQTT broker, as far as records say
-    std::vector<Mute> mutes;
+    Mutes mutes;
+    Floods floods;
 };
 
 // Nothing when the text is not a configuration this engine can run.
@@ -53,7 +56,7 @@ class StreamEngine final : public Engine {
         s_.now_ns = std::max(s_.now_ns, arrival_ns);
         // A record of another kind may be the first word after a stop: then the next one says that nobody was heard.
         const bool hears = record.message() != nullptr || std::holds_alternative<model::TickRecord>(record.body);
-        const Context context{sink, stats_, s_.settings->gateway.id, s_.mutes, s_.now_ns, record.seq, hears};
+        const Context context{sink, stats_, s_.settings->gateway.id, s_.mutes, s_.floods, s_.now_ns, record.seq, hears};
         if (s_.now_ns >= bound_ns_) close_idle(context);
         if (const auto* message = record.message())
             on_message(*message, arrival_ns, context, ledger);
@@ -62,7 +65,7 @@ class StreamEngine final : public Engine {
         else if (const auto* clock = std::get_if<model::ClockRecord>(&record.body))
             on_clock(*clock, arrival_ns, context);
         else if (const auto* mute = std::get_if<model::MuteRecord>(&record.body))
-            on_mute(*mute);
+            s_.mutes.set(mute->series, mute->until_ns, s_.now_ns);
         else if (const auto* session = std::get_if<model::SessionRecord>(&record.body))
             on_session(*session, context);
     }
@@ -70,12 +73,13 @@ class StreamEngine final : public Engine {
     void skip(uint64_t seq) override { skips_.push_back(seq); }
 
     void flush(Sink& sink, model::Ledger& /*ledger*/) override {
-        const Context context{sink, stats_, s_.settings->gateway.id, s_.mutes, s_.now_ns, 0};
+        const Context context{sink, stats_, s_.settings->gateway.id, s_.mutes, s_.floods, s_.now_ns, 0};
         for (const auto& stream : s_.streams) stream->flush(context);
+        s_.floods.close_due(context, true);
     }
 
     int64_t next_deadline_ns() const override {
-        int64_t next = base::kNever;
+        int64_t next = s_.floods.next_deadline_ns();
         for (const auto& stream : s_.streams) next = std::min(next, stream->next_deadline_ns());
         return next;
     }
@@ -92,13 +96,19 @@ class StreamEngine final : public Engine {
     Stats stats() const override {
         Stats stats = stats_;
         for (const auto& stream : s_.streams) stream->count(stats);
+        stats.mutes = s_.mutes.in_force(s_.now_ns);
         return stats;
     }
 
   private:
     void close_idle(const Context& context) {
         for (const auto& stream : s_.streams) stream->close_idle(context);
-        bound_ns_ = base::kNever;
+        s_.floods.close_due(context);
+        renew_bound();
+    }
+
+    void renew_bound() {
+        bound_ns_ = s_.floods.next_deadline_ns();
         for (const auto& stream : s_.streams) bound_ns_ = std::min(bound_ns_, stream->bound_ns());
     }
 
@@ -107,6 +117,8 @@ class StreamEngine final : public Engine {
         const auto poison = std::find(skips_.begin(), skips_.end(), context.seq);
         const bool poisoned = poison != skips_.end();
         if (poisoned) skips_.erase(poison);
+        if (message.topic == s_.settings->events.commands_topic && !message.topic.empty())
+            return on_command(message, poisoned, arrival_ns, context, ledger);
         const auto& streams = s_.projection->streams_of(message.topic);
         if (streams.empty()) {
             ledger.received("");
@@ -114,6 +126,32 @@ class StreamEngine final : public Engine {
             emit_dead(message, "", poisoned ? Reason::poison : Reason::no_stream, arrival_ns, context);
         }
         for (const uint32_t index : streams) in_stream(message, index, poisoned, arrival_ns, context, ledger);
+    }
+
+    // What somebody on the floor wants of us. A retained one would come again with every session.
+    void on_command(const model::Message& message, bool poisoned, int64_t arrival_ns, const Context& context,
+                    model::Ledger& ledger) {
+        ledger.received("");
+        const auto command = codec::parse_command(message.payload);
+        const std::string_view wrong = poisoned         ? codec::info(Reason::poison).text
+                                       : message.retain ? "a command must not be retained"
+                                       : !command       ? std::string_view(command.error().message)
+                                                        : obey(*command, context);
+        ledger.settle("", wrong.empty() ? model::Fate::kept_local : model::Fate::rejected);
+        if (wrong.empty()) return;
+        emit_dead(message, "", poisoned ? Reason::poison : Reason::command, arrival_ns, context, wrong);
+    }
+
+    // "" or why not.
+    std::string_view obey(const codec::Command& command, const Context& context) {
+        if (command.what == codec::Command::What::acknowledge) {
+            const Acknowledgement wanted{command.text, command.by};
+            const bool known = std::any_of(s_.streams.begin(), s_.streams.end(),
+                                           [&](const auto& stream) { return stream->acknowledge(wanted, context); });
+            return known ? "" : "there is no such event, or a newer one of its series and detector";
+        }
+        s_.mutes.set(command.text, s_.now_ns + command.for_ns, s_.now_ns);
+        return "";
     }
 
     void in_stream(const model::Message& message, uint32_t index, bool poisoned, int64_t arrival_ns,
@@ -140,7 +178,7 @@ class StreamEngine final : public Engine {
             late |= use == Use::late;
             refused |= use == Use::refused;
         }
-        bound_ns_ = std::min(bound_ns_, stream.bound_ns());
+        bound_ns_ = std::min({bound_ns_, stream.bound_ns(), s_.floods.next_deadline_ns()});
         if (raw || all) return;  // `forwarded` when kafka's cursor passes it
         if (refused) emit_dead(message, settings.name, Reason::series_limit, arrival_ns, context);
         const bool summarised = used && settings.forward != 0;
@@ -151,12 +189,12 @@ class StreamEngine final : public Engine {
     }
 
     void emit_dead(const model::Message& message, std::string_view stream, Reason reason, int64_t arrival_ns,
-                   const Context& context) {
+                   const Context& context, std::string_view detail = {}) {
         model::DeadLetter dead;
         dead.stream = stream;
         dead.topic = message.topic;
         dead.reason = codec::info(reason).word;
-        dead.detail = codec::info(reason).text;
+        dead.detail = detail.empty() ? codec::info(reason).text : detail;
         dead.arrival_ns = arrival_ns;
         dead.seq = context.seq;
         dead.payload = message.payload.substr(0, model::kDeadPayloadBytes);
@@ -193,6 +231,8 @@ class StreamEngine final : public Engine {
         s_.config_text = text;
         s_.projection = std::make_unique<MessageProjection>(s_.settings);
         s_.projection->set_clock(s_.clock);
+        s_.mutes.schedule(s_.settings->events.mutes);
+        s_.floods.configure(s_.settings->events);
     }
 
     void on_clock(const model::ClockRecord& clock, int64_t arrival_ns, const Context& context) {
@@ -200,6 +240,7 @@ class StreamEngine final : public Engine {
         const bool back = arrival_ns < s_.now_ns - model::kSmallStepNs;
         if (back || (s_.clock_seen && clock.epoch != s_.epoch && !clock.repaired)) {
             for (const auto& stream : s_.streams) stream->restart(s_.now_ns - arrival_ns, context);
+            s_.floods.arrival_back(s_.now_ns - arrival_ns);
             s_.now_ns = arrival_ns;
             close_idle(context);  // renews the bound
         }
@@ -214,16 +255,6 @@ class StreamEngine final : public Engine {
         s_.connected = session.connected;
         for (const auto& stream : s_.streams) stream->listen(session.connected, context.now_ns);
         close_idle(context);
-    }
-
-    void on_mute(const model::MuteRecord& record) {
-        std::erase_if(s_.mutes,
-                      [&](const Mute& mute) { return mute.filter == record.series || mute.until_ns <= s_.now_ns; });
-        if (record.until_ns <= s_.now_ns) return;
-        if (s_.mutes.size() < kMostMutes)
-            s_.mutes.push_back({std::string(record.series), record.until_ns});
-        else
-            base::log::warning("{} mutes are in force: one more is ignored", kMostMutes);
     }
 
     State s_;
@@ -242,8 +273,8 @@ std::string StreamEngine::checkpoint() const {
     base::put_varint(out, s_.epoch);
     out.push_back(s_.clock_seen ? 1 : 0);
     out.push_back(s_.connected ? 1 : 0);
-    base::put_varint(out, s_.mutes.size());
-    for (const Mute& mute : s_.mutes) base::put_text(out, mute.filter), base::put_signed(out, mute.until_ns);
+    s_.mutes.save(out);
+    s_.floods.save(out);
     for (const auto& stream : s_.streams) stream->save(out);
     base::put_varint(out, base::crc32c(out));
     return out;
@@ -263,11 +294,8 @@ base::Result<> StreamEngine::restore(std::string_view state) {
     fresh.epoch = static_cast<uint32_t>(in.varint());
     fresh.clock_seen = in.byte() != 0;
     fresh.connected = in.byte() != 0;
-    const uint64_t mutes = in.varint();
-    for (uint64_t i = 0; i < mutes && in.ok(); i++) {
-        std::string filter(in.text());
-        fresh.mutes.push_back({std::move(filter), in.signed_varint()});
-    }
+    fresh.mutes.load(in);
+    fresh.floods.load(in);
     if (!in.ok()) return damaged;
     if (!fresh.config_text.empty()) {
         auto settings = parse(fresh.config_text);
@@ -275,6 +303,8 @@ base::Result<> StreamEngine::restore(std::string_view state) {
         fresh.settings = std::move(settings);
         fresh.projection = std::make_unique<MessageProjection>(fresh.settings);
         fresh.projection->set_clock(fresh.clock);
+        fresh.mutes.schedule(fresh.settings->events.mutes);
+        fresh.floods.configure(fresh.settings->events);
     }
     for (const auto& stream : fresh.settings->streams) {
         fresh.streams.push_back(std::make_unique<StreamState>(stream));
@@ -285,8 +315,7 @@ base::Result<> StreamEngine::restore(std::string_view state) {
     if (!in.ok() || !in.at_end() || crc != base::crc32c(state.substr(0, covered))) return damaged;
     s_ = std::move(fresh);
     skips_.clear();
-    bound_ns_ = base::kNever;
-    for (const auto& stream : s_.streams) bound_ns_ = std::min(bound_ns_, stream->bound_ns());
+    renew_bound();
     return {};
 }
 

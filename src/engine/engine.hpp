@@ -22,7 +22,7 @@
 namespace tributary::engine {
 
 // Part of every checkpoint; counts up when state or outputs change.
-inline constexpr std::string_view kEngineVersion = "3";
+inline constexpr std::string_view kEngineVersion = "4";
 
 // Takes outputs in order. The caller assigns them to their logs by model::log_of().
 class Sink {
@@ -41,7 +41,7 @@ struct Stats {  // since construction; for status
     uint64_t series_refused = 0, series_forgotten = 0;  // readings of one series too many; places given away
     uint64_t reduced = 0;                               // readings kept by downsamplers
     uint64_t cut_windows = 0;                           // windows of downsamplers reduced in parts for want of room
-    size_t series = 0, open_events = 0;
+    size_t series = 0, open_events = 0, mutes = 0;
     stream::WindowStats bounds;  // of windows and of what waits for its order
 };
 

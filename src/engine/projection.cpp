@@ -45,6 +45,7 @@ const MessageProjection::Route& MessageProjection::route(std::string_view topic)
 
 MessageProjection::Route MessageProjection::make_route(std::string_view topic) const {
     Route route;
+    if (topic == settings_->events.commands_topic) return route;  // for us, whatever filter matches
     for (uint32_t i = 0; i < settings_->streams.size(); i++) {
         const auto& stream = settings_->streams[i];
         const bool matches = std::any_of(stream.topics.begin(), stream.topics.end(),

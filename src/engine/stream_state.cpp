@@ -3,35 +3,18 @@
 
 #include <algorithm>
 #include <cstring>
-#include <type_traits>
 
-#include "base/hash.hpp"
 #include "base/log.hpp"
 #include "codec/codec.hpp"
-#include "model/topic_filter.hpp"
 
 namespace tributary::engine {
-namespace {
 
-static_assert(std::is_trivially_copyable_v<detect::LifecycleState>);  // its bytes are the checkpoint
-
-std::string event_id(std::string_view gateway, std::string_view series, std::string_view detector, int64_t start_ns) {
-    return base::sha256_hex(base::format("{}\n{}\n{}\n{}", gateway, series, detector, start_ns)).substr(0, 16);
-}
-
-}  // namespace
-
-bool muted(const std::vector<Mute>& mutes, std::string_view series, int64_t now_ns) {
-    return std::any_of(mutes.begin(), mutes.end(), [&](const Mute& mute) {
-        return mute.until_ns > now_ns && model::topic_matches(mute.filter, series);
-    });
-}
-
-StreamState::StreamState(const config::StreamSettings& settings) : settings_(&settings), windows_(settings) {
+StreamState::StreamState(const config::StreamSettings& settings)
+    : settings_(&settings), windows_(settings), alarms_(settings) {
     for (const auto& wanted : settings.detectors) {
         const detect::DetectorType* type = detect::find_type(wanted.type);
         TRB_ASSERT(type != nullptr);  // validate() refused it
-        Stage stage{type->make(wanted.options), detect::read_common(wanted.options), stride_, false};
+        Stage stage{type->make(wanted.options), stride_, false};
         stage.watches_silence = stage.detector->watches_silence();
         constexpr size_t kAlign = alignof(std::max_align_t);
         stride_ += (stage.detector->state_bytes() + kAlign - 1) / kAlign * kAlign;
@@ -109,7 +92,7 @@ void StreamState::forget(model::SeriesId series, const Context& context) {
     }
     if (series < newest_ns_.size()) {
         for (size_t i = 0; i < stages_.size(); i++) {
-            close_event(series, i, context);
+            alarms_.close(place(series, i), newest_ns_[series], context);
             silence_.forget(series * stages_.size() + i);
         }
         std::fill_n(bytes_.begin() + static_cast<std::ptrdiff_t>(series * stride_), stride_, std::byte{});
@@ -153,7 +136,7 @@ void StreamState::detect(model::SeriesId series, const model::Reading& reading, 
     if (newest_ns_.size() <= series) {
         newest_ns_.resize(series + 1, INT64_MIN);
         bytes_.resize(newest_ns_.size() * stride_);
-        events_.resize(newest_ns_.size() * stages_.size());
+        alarms_.resize(newest_ns_.size() * stages_.size());
     }
     newest_ns_[series] = std::max(newest_ns_[series], reading.event_ns);
     for (size_t i = 0; i < stages_.size(); i++) {
@@ -164,20 +147,10 @@ void StreamState::detect(model::SeriesId series, const model::Reading& reading, 
         const auto finding = stage.detector->update(state, reading.event_ns, reading.value.number);
         if (stage.watches_silence)
             silence_.arrived(slot, context.now_ns, stage.detector->arrived(state, context.now_ns), reading.mark);
-        const bool opened = settle(series, i, finding, reading.event_ns, reading.value.number, reading.mark, context);
-        context.sink.score(series_.name(series), reading.event_ns, finding.score, opened, events_[slot].life.open != 0);
+        const bool opened =
+            alarms_.settle(place(series, i), finding, reading.event_ns, reading.value.number, reading.mark, context);
+        context.sink.score(series_.name(series), reading.event_ns, finding.score, opened, alarms_.is_open(slot));
     }
-}
-
-// Whether an event opened.
-bool StreamState::settle(model::SeriesId series, size_t stage, const detect::Finding& finding, int64_t event_ns,
-                         double value, model::TimeMark mark, const Context& context) {
-    auto& event = events_[series * stages_.size() + stage];
-    bool held_off = false;
-    const auto transition = detect::step(event.life, stages_[stage].common, finding, event_ns, value, held_off);
-    if (held_off || finding.held_off) context.stats.suppressed_events++;
-    if (transition) emit_event(series, stage, *transition, mark, context);
-    return transition && transition->state == model::EventState::open;
 }
 
 void StreamState::ask_silent(const Context& context) {
@@ -185,37 +158,17 @@ void StreamState::ask_silent(const Context& context) {
         const auto series = static_cast<model::SeriesId>(*slot / stages_.size());
         const size_t i = *slot % stages_.size();
         const auto silent = stages_[i].detector->on_silence(state_of(series, i));
-        settle(series, i, silent.finding, silent.finding.since_ns.value_or(newest_ns_[series]), silent.value,
-               silence_.mark(*slot), context);
+        alarms_.settle(place(series, i), silent.finding, silent.finding.since_ns.value_or(newest_ns_[series]),
+                       silent.value, silence_.mark(*slot), context);
     }
 }
 
-void StreamState::emit_event(model::SeriesId series, size_t stage, const detect::Transition& transition,
-                             model::TimeMark mark, const Context& context) {
-    auto& state = events_[series * stages_.size() + stage];
-    const std::string& name = series_.name(series);
-    if (transition.state == model::EventState::open) {
-        state.announced = !muted(context.mutes, name, context.now_ns);
-        state.mark = mark;
-        if (!state.announced) context.stats.suppressed_events++;
-    }
-    if (!state.announced || !settings_->forwards(config::kForwardEvents)) return;
-    const auto& wanted = settings_->detectors[stage];
-    model::Event event;
-    event.origin = origin(series);
-    event.event_id = event_id(context.gateway, name, wanted.name, transition.start_ns);
-    event.detector = wanted.name;
-    event.kind = transition.kind;
-    event.state = transition.state;
-    event.start_ns = transition.start_ns;
-    event.end_ns = transition.end_ns;
-    event.score = transition.score;
-    event.value = transition.value;
-    event.expected = transition.expected;
-    event.severity = stages_[stage].common.severity;
-    event.mark = std::max(state.mark, mark);
-    context.sink.emit(std::move(event));
-    context.stats.events++;
+bool StreamState::acknowledge(const Acknowledgement& wanted, const Context& context) {
+    for (size_t slot = 0; slot < newest_ns_.size() * stages_.size(); slot++)
+        if (alarms_.acknowledge(place(static_cast<model::SeriesId>(slot / stages_.size()), slot % stages_.size()),
+                                wanted, context))
+            return true;
+    return false;
 }
 
 void StreamState::close_idle(const Context& context) {
@@ -229,16 +182,9 @@ void StreamState::close_idle(const Context& context) {
 void StreamState::flush(const Context& context) {
     windows_.flush(closed_);
     emit_closed(context);
-    for (size_t i = 0; i < events_.size(); i++)
-        close_event(static_cast<model::SeriesId>(i / stages_.size()), i % stages_.size(), context);
+    for (model::SeriesId series = 0; series < newest_ns_.size(); series++)
+        for (size_t i = 0; i < stages_.size(); i++) alarms_.close(place(series, i), newest_ns_[series], context);
     for (model::SeriesId series = 0; thinning_ && series < series_.size(); series++) flush_reduced(series, context);
-}
-
-void StreamState::close_event(model::SeriesId series, size_t stage, const Context& context) {
-    EventState& event = events_[series * stages_.size() + stage];
-    if (const auto transition = detect::close(event.life, newest_ns_[series]))
-        emit_event(series, stage, *transition, event.mark, context);
-    event = {};
 }
 
 void StreamState::restart(int64_t back_ns, const Context& context) {
@@ -254,7 +200,7 @@ void StreamState::restart(int64_t back_ns, const Context& context) {
         }
         if (series >= newest_ns_.size()) continue;
         for (size_t i = 0; i < stages_.size(); i++) {
-            close_event(series, i, context);
+            alarms_.close(place(series, i), newest_ns_[series], context);
             stages_[i].detector->forget_times(state_of(series, i));
         }
         newest_ns_[series] = INT64_MIN;
@@ -273,8 +219,7 @@ void StreamState::count(Stats& stats) const {
         stats.cut_windows += thinning_->cut_windows();
         stats.bounds.hurried += thinning_->forced();
     }
-    stats.open_events += static_cast<size_t>(
-        std::count_if(events_.begin(), events_.end(), [](const EventState& event) { return event.life.open != 0; }));
+    stats.open_events += alarms_.open();
 }
 
 void StreamState::save(std::string& out) const {
@@ -286,11 +231,7 @@ void StreamState::save(std::string& out) const {
     base::put_varint(out, newest_ns_.size());
     for (const int64_t newest : newest_ns_) base::put_signed(out, newest);
     out.append(reinterpret_cast<const char*>(bytes_.data()), bytes_.size());
-    for (const EventState& event : events_) {
-        out.append(reinterpret_cast<const char*>(&event.life), sizeof event.life);
-        out.push_back(event.announced ? 1 : 0);
-        out.push_back(static_cast<char>(event.mark));
-    }
+    alarms_.save(out);
     if (thinning_) thinning_->save(out);
 }
 
@@ -306,15 +247,8 @@ bool StreamState::load(base::ByteReader& in) {
     if (!in.ok()) return false;
     bytes_.resize(bytes.size());
     if (!bytes.empty()) std::memcpy(bytes_.data(), bytes.data(), bytes.size());
-    events_.resize(rows * stages_.size());
-    for (EventState& event : events_) {
-        const auto life = in.take(sizeof event.life);
-        if (!in.ok()) return false;
-        std::memcpy(&event.life, life.data(), life.size());
-        if (event.life.kind_length > sizeof event.life.kind) return false;
-        event.announced = in.byte() != 0;
-        event.mark = static_cast<model::TimeMark>(std::min<uint8_t>(in.byte(), 3));
-    }
+    alarms_.resize(rows * stages_.size());
+    if (!alarms_.load(in)) return false;
     if (thinning_ && !thinning_->load(in)) return false;
     return in.ok();
 }

@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "detect/detector.hpp"
-#include "detect/lifecycle.hpp"
+#include "engine/alarms.hpp"
+#include "engine/context.hpp"
 #include "engine/engine.hpp"
 #include "engine/silence.hpp"
 #include "engine/thinning.hpp"
@@ -20,22 +21,6 @@
 #include "stream/window_stage.hpp"
 
 namespace tributary::engine {
-
-struct Mute {
-    std::string filter;
-    int64_t until_ns = 0;  // arrival time
-};
-
-// What the outputs of a record need to know besides the stream.
-struct Context {
-    Sink& sink;
-    Stats& stats;
-    const std::string& gateway;
-    const std::vector<Mute>& mutes;
-    int64_t now_ns = 0;  // arrival
-    uint64_t seq = 0;
-    bool hears = true;  // whoever is silent by now is silent
-};
 
 enum class Use : uint8_t { none, late, used, refused };  // refused: one series too many
 
@@ -54,6 +39,9 @@ class StreamState {
     // ahead now (their clock was set with ours), close windows and events and remember no times; detectors keep their
     // state. Where the devices' own times still make sense, all goes on.
     void restart(int64_t back_ns, const Context& context);
+
+    // Somebody has seen this event; whether it is one of ours.
+    bool acknowledge(const Acknowledgement& wanted, const Context& context);
 
     void listen(bool connected, int64_t now_ns) { silence_.listen(connected, now_ns); }
 
@@ -74,17 +62,9 @@ class StreamState {
   private:
     struct Stage {
         std::unique_ptr<detect::Detector> detector;
-        detect::Common common;
         size_t offset = 0;  // of its bytes within a series
         bool watches_silence = false;
     };
-    // Of one series and detector.
-    struct EventState {
-        detect::LifecycleState life;
-        bool announced = false;                          // its opening was put out, so its end will be
-        model::TimeMark mark = model::TimeMark::device;  // of the reading that opened it
-    };
-
     std::optional<model::SeriesId> admit(std::string_view series, const Context& context);
     void forget_silent(const Context& context);
     void forget(model::SeriesId series, const Context& context);
@@ -96,20 +76,18 @@ class StreamState {
     void emit_reduced(model::SeriesId series, const Context& context);
     void flush_reduced(model::SeriesId series, const Context& context);
     void detect(model::SeriesId series, const model::Reading& reading, const Context& context);
-    bool settle(model::SeriesId series, size_t stage, const detect::Finding& finding, int64_t event_ns, double value,
-                model::TimeMark mark, const Context& context);
+    Alarms::Place place(model::SeriesId series, size_t stage) const {
+        return {*settings_, series_.name(series), series * stages_.size() + stage, stage};
+    }
     std::byte* state_of(model::SeriesId series, size_t stage) {
         return bytes_.data() + series * stride_ + stages_[stage].offset;
     }
     void ask_silent(const Context& context);
-    void close_event(model::SeriesId series, size_t stage, const Context& context);
-    void emit_event(model::SeriesId series, size_t stage, const detect::Transition& transition, model::TimeMark mark,
-                    const Context& context);
 
     const config::StreamSettings* settings_;
     model::SeriesTable series_;
     stream::WindowStage windows_;
-    Silence silence_;                     // slots as events_
+    Silence silence_;                     // slots as alarms_
     std::unique_ptr<Thinning> thinning_;  // null: none is configured
     std::vector<Stage> stages_;
     std::vector<int64_t> last_arrival_ns_;  // by series
@@ -117,13 +95,11 @@ class StreamState {
     int64_t nobody_silent_before_ns_ = 0;   // arrival; until then there is nothing to forget
     size_t stride_ = 0;                     // detector bytes per series
     std::vector<std::byte> bytes_;          // series * stride_
-    std::vector<EventState> events_;        // series * stages
+    Alarms alarms_;                         // slots: series * stages
     std::vector<int64_t> newest_ns_;        // event time by series; only with detectors
     std::vector<stream::Closed> closed_;    // reused
     std::vector<stream::Late> late_;
     std::vector<downsample::Reduced> reduced_;
 };
-
-bool muted(const std::vector<Mute>& mutes, std::string_view series, int64_t now_ns);
 
 }  // namespace tributary::engine

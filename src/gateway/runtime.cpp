@@ -18,6 +18,7 @@ constexpr int64_t kFlush = 5 * base::kNsPerSecond;
 std::vector<std::string> topics_of(const config::Settings& settings) {
     std::vector<std::string> topics;
     for (const auto& stream : settings.streams) topics.insert(topics.end(), stream.topics.begin(), stream.topics.end());
+    if (!settings.events.commands_topic.empty()) topics.push_back(settings.events.commands_topic);
     return topics;
 }
 

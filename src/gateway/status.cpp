@@ -150,7 +150,8 @@ void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
     engine.integer("stamp_replaced", s.engine.stamp_replaced).integer("suppressed_events", s.engine.suppressed_events);
     engine.integer("series", static_cast<uint64_t>(s.engine.series))
         .integer("open_windows", static_cast<uint64_t>(s.engine.bounds.open));
-    engine.integer("open_events", static_cast<uint64_t>(s.engine.open_events));
+    engine.integer("open_events", static_cast<uint64_t>(s.engine.open_events))
+        .integer("mutes", static_cast<uint64_t>(s.engine.mutes));
     engine.integer("reduced", s.engine.reduced);
     bounds(engine, s.engine);
     engine.end();

@@ -109,6 +109,7 @@ void encode(std::string& out, const Event& e) {
     if (e.expected) base::put_double(out, *e.expected);
     out.push_back(static_cast<char>(e.severity));
     out.push_back(static_cast<char>(e.mark));
+    if (!e.acknowledged_by.empty()) base::put_text(out, e.acknowledged_by);
 }
 
 Event get_event(ByteReader& in) {
@@ -126,6 +127,7 @@ Event get_event(ByteReader& in) {
     if ((has & 2) != 0) e.expected = in.number();
     e.severity = get_enum(in, Severity::critical);
     e.mark = get_enum(in, TimeMark::unsynced);
+    if (!in.at_end()) e.acknowledged_by = in.text();
     return e;
 }
 

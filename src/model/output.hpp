@@ -79,6 +79,7 @@ struct Event {
     std::optional<double> expected;
     Severity severity = Severity::warning;
     TimeMark mark = TimeMark::device;
+    std::string acknowledged_by;  // put out because somebody has seen it; "" = for another reason
 
     bool operator==(const Event&) const = default;
 };

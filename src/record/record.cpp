@@ -78,6 +78,7 @@ void write(const Source& source, const model::Event& event, KafkaRecord& out) {
     json.number("score", event.score).number("value", event.value);
     if (event.expected) json.number("expected", *event.expected);
     json.text("severity", model::severity_name(event.severity));
+    if (!event.acknowledged_by.empty()) json.text("acknowledged_by", event.acknowledged_by);
     end(json, source, out, event.origin.unit, event.origin.labels);
 }
 

@@ -115,7 +115,7 @@ TEST_CASE("the sample is read as written") {
 TEST_CASE("every declared default is what the settings have") {
     std::string text;
     for (const auto& table : all_tables()) {
-        if (table.header.find("stream") != std::string_view::npos) continue;
+        if (table.header.starts_with("[[") || table.header.find("stream") != std::string_view::npos) continue;
         text += std::string(table.header) + "\n";
         for (const auto& row : table.rows) {
             if (row.default_value.empty()) continue;
@@ -128,8 +128,10 @@ TEST_CASE("every declared default is what the settings have") {
     std::string stream = "[[stream]]\nname = \"s\"\ntopics = \"a\"\n";
     const auto plain = good(stream);
     const auto tables = all_tables();
-    REQUIRE(tables[5].header == "[[stream]]");
-    for (const auto& row : tables[5].rows)
+    const auto of_stream = std::find_if(tables.begin(), tables.end(),
+                                        [](const auto& table) { return table.header == "[[stream]]"; });
+    REQUIRE(of_stream != tables.end());
+    for (const auto& row : of_stream->rows)
         if (!row.default_value.empty()) {
             const auto quote = row.kind == KeyKind::number || row.kind == KeyKind::integer ? "" : "\"";
             stream += std::string(row.name) + " = " + quote + std::string(row.default_value) + quote + "\n";

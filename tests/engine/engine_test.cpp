@@ -27,6 +27,10 @@ struct Random {
 
 const char* kConfig = R"([gateway]
 id = "line1"
+[events]
+commands_topic = "commands"
+max_per_machine = 3
+per = "20s"
 [[stream]]
 name = "machines"
 topics = ["m/+/+"]
@@ -127,6 +131,10 @@ void mixed_trace(Inputs& in, uint64_t seed, int count) {
                 break;
             case 5:
                 in.clock(random.below(2) == 0 ? model::ClockState::unsynced : model::ClockState::synced, 1, now);
+                break;
+            case 7:
+                in.message("commands",
+                           random.below(2) == 0 ? R"({"mute": "0/#", "for": "900ms"})" : R"({"unmute": "0/#"})", now);
                 break;
             case 6:
                 in.message(topic, R"({"ts":5,"value":1})", now);

@@ -75,9 +75,9 @@ std::vector<Output> outputs() {
     return {
         window,
         Event{origin, "0123456789abcdef", "ewma", "high", EventState::closed, kStart, kStart + second, 0.75, 99.5, 20.0,
-              Severity::critical, TimeMark::device},
+              Severity::critical, TimeMark::device, ""},
         Event{origin, "0123456789abcdef", "ewma", "high", EventState::open, kStart, std::nullopt, 0.75, 99.5,
-              std::nullopt, Severity::info, TimeMark::unsynced},
+              std::nullopt, Severity::info, TimeMark::unsynced, ""},
         LateReading{origin, kStart - second, ValueKind::text, 0, "9007199254740993", "10s", kStart, 300,
                     TimeMark::repaired},
         DeadLetter{"temperature", "a/b", "json", "no value at 3", kStart, 301, std::string("\0{", 2), 2,

@@ -16,10 +16,11 @@ TEST_CASE("every kind of output comes back equal") {
     more.figures = {{"p99", ValueKind::number, 1.5, ""}, {"mode", ValueKind::text, 0, "run"}};
     more.states = {{"run", 17}, {"stop", 4}};
     Event event{origin,       "0123456789abcdef", "limit",         "high", EventState::closed, 17, 99, 0.75, 81.5,
-                std::nullopt, Severity::critical, TimeMark::device};
+                std::nullopt, Severity::critical, TimeMark::device, ""};
     Event open = event;
     open.end_ns.reset();
     open.expected = 70.25;
+    open.acknowledged_by = "shift lead";
     LateReading late{origin, 1, ValueKind::text, 0, "9007199254740993", "10s", 10, 77, TimeMark::unsynced};
     DeadLetter dead{"temperature", "t", "json", "unexpected end", 3, 9, std::string("\0\xff", 2), 70000, "ab"};
     RefusedRecord refused{Log::windows, 5, 1, "tributary.windows", "k", "MSG_SIZE_TOO_LARGE", "too large", 1, 2};
