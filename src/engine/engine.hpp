@@ -42,6 +42,7 @@ struct Stats {  // since construction; for status
     uint64_t reduced = 0;                               // readings kept by downsamplers
     uint64_t cut_windows = 0;                           // windows of downsamplers reduced in parts for want of room
     size_t series = 0, open_events = 0, mutes = 0;
+    size_t detector_bytes = 0, detected_series = 0;  // what detectors keep, of how many series
     stream::WindowStats bounds;  // of windows and of what waits for its order
 };
 

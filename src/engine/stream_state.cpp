@@ -220,6 +220,8 @@ void StreamState::count(Stats& stats) const {
         stats.bounds.hurried += thinning_->forced();
     }
     stats.open_events += alarms_.open();
+    stats.detector_bytes += bytes_.size();
+    if (!stages_.empty()) stats.detected_series += newest_ns_.size();
 }
 
 void StreamState::save(std::string& out) const {

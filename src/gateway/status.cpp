@@ -152,6 +152,9 @@ void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
         .integer("open_windows", static_cast<uint64_t>(s.engine.bounds.open));
     engine.integer("open_events", static_cast<uint64_t>(s.engine.open_events))
         .integer("mutes", static_cast<uint64_t>(s.engine.mutes));
+    if (const auto series = s.engine.detected_series; series > 0)
+        engine.integer("detector_bytes", static_cast<uint64_t>(s.engine.detector_bytes))
+            .integer("detector_bytes_a_series", static_cast<uint64_t>((s.engine.detector_bytes + series - 1) / series));
     engine.integer("reduced", s.engine.reduced);
     bounds(engine, s.engine);
     engine.end();

@@ -34,6 +34,21 @@ limit = 4
 [[stream.detect]]
 type = "threshold"
 high = 80
+
+[[stream.detect]]
+type = "auto"
+"""
+
+SCORES = """
+[gateway]
+id = "line1"
+[[stream]]
+name = "metrics"
+topics = ["+/value"]
+series = "{1}"
+forward = "events"
+[[stream.detect]]
+type = "auto"
 """
 
 NAB_FILES = ["realAWSCloudwatch/ec2_cpu_utilization_24ae8d.csv", "realKnownCause/ambient_temperature_system_failure.csv",
@@ -71,6 +86,27 @@ def test_live_equals_replay(mosquitto, make_gateway, kafka, prefix, nab, tmp_pat
         figure(f"end_to_end.nab_{log}", len(live[log]))
         assert len(live[log]) > 20, log
         assert live[log] == replayed[log], log
+    same_scores(live["events"], nab, tmp_path, figure)
+
+
+def same_scores(events, nab, folder, figure):
+    """Each alarm of `auto` that Kafka got stands in `replay --scores` of the files, to the last bit of its score."""
+    config = folder / "scores.toml"
+    config.write_text(SCORES)
+    done = tributary("replay", "--config", config, "--scores", folder / "scores", "-o", os.devnull, *[nab / n for n in NAB_FILES])
+    assert done.returncode == 0, done.stderr
+    onsets = {}
+    for name in NAB_FILES:
+        with open(folder / "scores" / name, newline="") as file:
+            for row in csv.DictReader(file):
+                if float(row["anomaly_score"]) >= 0.5:  # an event opened
+                    at = datetime.datetime.fromisoformat(row["timestamp"]).replace(tzinfo=datetime.timezone.utc)
+                    onsets[name.split("/")[1].removesuffix(".csv"), int(at.timestamp() * 1000)] = float(row["anomaly_score"])
+    opened = {(e["value"]["series"], e["value"]["start"]): e["value"]["score"]
+              for e in events if e["value"]["detector"] == "auto" and e["value"]["state"] == "open"}
+    figure("end_to_end.nab_auto_alarms", len(opened))
+    assert len(opened) > 10
+    assert opened == onsets
 
 
 @pytest.mark.parametrize("kind", ["tls", "mutual-tls", "password"])
