@@ -31,14 +31,16 @@ class EngineLoop::Collector final : public engine::Sink {
 };
 
 EngineLoop::EngineLoop(BlockSource source, Writer& writer, OpenBlock& open, const ArrivalClock& arrival,
-                       const base::Clock& clock, metrics::Registry& metrics)
+                       const base::Clock& clock, metrics::Registry& metrics, Poison* poison,
+                       std::unique_ptr<engine::Engine> engine)
     : source_(std::move(source)),
       writer_(writer),
       open_(open),
       arrival_(arrival),
       clock_(clock),
       metrics_(metrics),
-      engine_(engine::make_engine()) {}
+      poison_(poison),
+      engine_(std::move(engine)) {}
 
 EngineLoop::~EngineLoop() { stop(); }
 
@@ -76,6 +78,9 @@ base::Result<> EngineLoop::recover() {
         }
         position_ = from;
     }
+    if (poison_ != nullptr)
+        for (const uint64_t seq : poison_->skips())
+            if (seq >= position_) engine_->skip(seq);
     const uint64_t from = position_;
     while (position_ < done) {
         auto block = source_.at(model::Log::intake, position_);
@@ -137,10 +142,12 @@ void EngineLoop::process(const store::Block& block, uint64_t from, bool suppress
         if (record.seq < from) continue;
         if (record.seq >= until) break;
         if (clocks->apply(record) && !suppressed && record.message() != nullptr) repaired_++;
+        if (poison_ != nullptr) poison_->at(Poison::engine, record.seq);
         engine_->process(record, collector, ledger);
         newest = std::max(newest, record.arrival_ns);
         messages++;
     }
+    if (poison_ != nullptr) poison_->away(Poison::engine);
     if (!reader.ok())
         metrics_.degraded(
             "engine", "TRB-ENGINE-001",

@@ -13,14 +13,17 @@
 
 #include "engine/engine.hpp"
 #include "gateway/block_cache.hpp"
+#include "gateway/poison.hpp"
 #include "gateway/writer.hpp"
 
 namespace tributary::gateway {
 
 class EngineLoop {
   public:
+    // poison: null = nobody asks which message ended the process.
     EngineLoop(BlockSource source, Writer& writer, OpenBlock& open, const ArrivalClock& arrival,
-               const base::Clock& clock, metrics::Registry& metrics);
+               const base::Clock& clock, metrics::Registry& metrics, Poison* poison = nullptr,
+               std::unique_ptr<engine::Engine> engine = engine::make_engine());
     ~EngineLoop();
 
     base::Result<> recover();                     // before start(): checkpoint and suppressed replay
@@ -56,6 +59,7 @@ class EngineLoop {
     const ArrivalClock& arrival_;
     const base::Clock& clock_;
     metrics::Registry& metrics_;
+    Poison* const poison_;
     std::unique_ptr<engine::Engine> engine_;
     std::function<void()> processed_;
 

@@ -99,6 +99,7 @@ base::Result<> Runtime::open() {
     if (!own) return own.error();
     if (!writers) return writers.error();
     reader_ = std::move(*own);
+    if (auto judged = find_poison(); !judged) return judged.error();
     writer_ =
         std::make_unique<Writer>(WriterSettings{settings_.store.gather_ns, settings_.store.history_ns,
                                                 settings_.store.max_size_bytes, !settings_.mqtt.events_topic.empty()},
@@ -106,7 +107,8 @@ base::Result<> Runtime::open() {
     auto engine_source = source();
     if (!engine_source) return engine_source.error();
     engine_ =
-        std::make_unique<EngineLoop>(std::move(*engine_source), *writer_, *open_block_, arrival_, clock_, metrics_);
+        std::make_unique<EngineLoop>(std::move(*engine_source), *writer_, *open_block_, arrival_, clock_, metrics_,
+                                     poison_.get());
     if (auto recovered = engine_->recover(); !recovered) return recovered.error();
     // Before anything else is stamped: arrival time begins with this record.
     const auto clocks = writer_->clocks();
@@ -124,6 +126,7 @@ base::Result<> Runtime::open() {
     if (auto opened = open_events(); !opened) return opened.error();
     metrics_.healthy("store");
 
+    for (const uint64_t seq : poison_->new_skips()) open_block_->control(model::SkipRecord{seq}, true);
     writer_->start(
         session_.get(), [this] { engine_->wake(); },
         [this] {
@@ -135,6 +138,17 @@ base::Result<> Runtime::open() {
     if (events_) events_->start();
     record_configuration();
     second();
+    return {};
+}
+
+base::Result<> Runtime::find_poison() {
+    auto known = reader_->meta();
+    if (!known) return known.error();
+    poison_ = std::make_unique<Poison>(settings_.store.path);
+    store::Batch batch;
+    batch.meta = poison_->judge(*known);
+    if (batch.empty()) return {};
+    if (auto stored = store_->commit(batch); !stored) return stored.error();
     return {};
 }
 

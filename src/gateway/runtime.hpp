@@ -38,6 +38,7 @@ class Runtime {
     Runtime(const config::Settings& settings, const std::string& version, metrics::Registry& metrics,
             const base::Clock& clock);
     base::Result<> open();
+    base::Result<> find_poison();
     base::Result<> open_mqtt();
     base::Result<> open_events();
     base::Result<BlockSource> source();
@@ -56,6 +57,7 @@ class Runtime {
     BlockCache cache_;
     std::unique_ptr<OpenBlock> open_block_;
     std::unique_ptr<store::Store> store_;
+    std::unique_ptr<Poison> poison_;
     std::unique_ptr<Writer> writer_;
     std::unique_ptr<EngineLoop> engine_;
     std::unique_ptr<KafkaLoop> kafka_;

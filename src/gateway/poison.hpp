@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages that end the process whenever they are looked at. Each thread that looks into messages says at which one it
+// is, in a small mapped file beside the store: the kernel keeps it when the process dies. A message at which two
+// processes in a row ended is poison: the engine puts it in the dead log unseen, kafka leaves it out.
+// Made by Runtime before its threads; at() and away() belong to one thread each. Without the file (a folder that cannot
+// be written) nothing is found out, and everything else goes on.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace tributary::gateway {
+
+class Poison {
+  public:
+    enum Thread : uint8_t { engine = 0, kafka = 1 };
+    using Meta = std::map<std::string, std::string>;  // small facts of the store
+
+    explicit Poison(const std::string& store_path);
+    ~Poison();
+    Poison(const Poison&) = delete;
+    Poison& operator=(const Poison&) = delete;
+
+    // Compares where the last process ended with what the store knows of the one before. Returns what to store; to be
+    // called once, before at(). new_skips() is what it found.
+    Meta judge(const Meta& known);
+    const std::vector<uint64_t>& skips() const { return skips_; }  // ascending; all there are
+    const std::vector<uint64_t>& new_skips() const { return new_; }
+    static std::vector<uint64_t> skips_of(const Meta& known);
+
+    void at(Thread thread, uint64_t seq) { (*slots_)[thread].store(seq, std::memory_order_relaxed); }
+    void away(Thread thread) { at(thread, 0); }
+
+  private:
+    using Slots = std::array<std::atomic<uint64_t>, 2>;
+
+    Slots nowhere_{};
+    Slots* slots_ = &nowhere_;
+    std::vector<uint64_t> skips_, new_;
+};
+
+}  // namespace tributary::gateway
