@@ -104,8 +104,17 @@ constexpr std::array kStore{
         {"gather", duration, "500ms",
          "How long messages gather before one commit; longer spares flash, shorter acknowledges sooner", 0, kMinute},
         &StoreSettings::gather_ns},
+    Key<StoreSettings>{{"adaptive_gather", boolean, "false",
+                        "Follows the disk: twenty times what a commit takes, at least 50ms and at most `gather`; low "
+                        "latency on a disk that is fast, more commits"},
+                       &StoreSettings::adaptive_gather},
     Key<StoreSettings>{{"history", duration, "1h", "How long delivered messages stay for `replay`", 0, 3650 * kDay},
                        &StoreSettings::history_ns},
+    Key<StoreSettings>{{"endurance", size, "0B",
+                        "Bytes the device may be written in its life (TBW of its data sheet); given, `status` says how "
+                        "long it will last, and health warns two years before the end",
+                        0, kAny},
+                       &StoreSettings::endurance_bytes},
     Key<StoreSettings>{{"block_messages", integer, "1000", "A commit holds at most so many messages", 1, 65535},
                        &StoreSettings::block_messages},
     Key<StoreSettings>{{"block_bytes", size, "256KiB", "... and so many bytes", 4 * kKiB, 16 * kMiB},

@@ -110,7 +110,7 @@ template void OpenBlock::control(const model::TickRecord&, bool);
 bool OpenBlock::due() const {
     if (!has_content()) return false;
     const int64_t now = clock_.boot_ns();
-    if (now >= opened_ns_ + limits_.gather_ns) return true;
+    if (now >= opened_ns_ + gather_ns()) return true;
     return limits_.stall_messages > 0 && tickets_.size() >= limits_.stall_messages &&
            now >= last_message_ns_ + limits_.stall_ns;
 }
@@ -128,7 +128,7 @@ std::optional<ClosedBlock> OpenBlock::take(int64_t until_ns) {
         if (std::exchange(woken_, false) || now >= until_ns) return std::nullopt;
         int64_t wait = until_ns == base::kNever ? 3600 * base::kNsPerSecond : until_ns - now;
         if (has_content()) {
-            wait = std::min(wait, opened_ns_ + limits_.gather_ns - now);
+            wait = std::min(wait, opened_ns_ + gather_ns() - now);
             if (limits_.stall_messages > 0 && tickets_.size() >= limits_.stall_messages)
                 wait = std::min(wait, last_message_ns_ + limits_.stall_ns - now);
         }

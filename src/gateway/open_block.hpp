@@ -71,7 +71,7 @@ struct OpenBlockLimits {
 class OpenBlock final : public mqtt::Sink {
   public:
     OpenBlock(const OpenBlockLimits& limits, const base::Clock& clock, ArrivalClock& arrival)
-        : limits_(limits), clock_(clock), arrival_(arrival) {}
+        : limits_(limits), gather_ns_(limits.gather_ns), clock_(clock), arrival_(arrival) {}
 
     // mqtt::Sink: Paho's thread.
     bool message(const model::Message& message, const mqtt::Ticket* ticket) override;
@@ -92,6 +92,8 @@ class OpenBlock final : public mqtt::Sink {
     std::optional<ClosedBlock> take_now();  // what is there, at the end
     void committed(size_t bytes);           // frees room
     void wake();
+    void set_gather_ns(int64_t gather_ns) { gather_ns_.store(gather_ns, std::memory_order_relaxed); }
+    int64_t gather_ns() const { return gather_ns_.load(std::memory_order_relaxed); }
 
     size_t bytes_in_use() const;
 
@@ -103,6 +105,7 @@ class OpenBlock final : public mqtt::Sink {
     bool has_content() const { return writer_.count() > 0 || !tickets_.empty() || duplicates_ > 0; }
 
     const OpenBlockLimits limits_;
+    std::atomic<int64_t> gather_ns_;
     const base::Clock& clock_;
     ArrivalClock& arrival_;
 

@@ -6,6 +6,7 @@
 
 #include "base/hash.hpp"
 #include "base/log.hpp"
+#include "base/units.hpp"
 #include "model/topic_filter.hpp"
 
 namespace tributary::gateway {
@@ -102,13 +103,13 @@ base::Result<> Runtime::open() {
     if (auto judged = find_poison(); !judged) return judged.error();
     writer_ =
         std::make_unique<Writer>(WriterSettings{settings_.store.gather_ns, settings_.store.history_ns,
-                                                settings_.store.max_size_bytes, !settings_.mqtt.events_topic.empty()},
+                                                settings_.store.max_size_bytes, !settings_.mqtt.events_topic.empty(),
+                                                settings_.store.adaptive_gather},
                                  *store_, std::move(*writers), *open_block_, cache_, metrics_, clock_, arrival_);
     auto engine_source = source();
     if (!engine_source) return engine_source.error();
-    engine_ =
-        std::make_unique<EngineLoop>(std::move(*engine_source), *writer_, *open_block_, arrival_, clock_, metrics_,
-                                     poison_.get());
+    engine_ = std::make_unique<EngineLoop>(std::move(*engine_source), *writer_, *open_block_, arrival_, clock_,
+                                           metrics_, poison_.get());
     if (auto recovered = engine_->recover(); !recovered) return recovered.error();
     // Before anything else is stamped: arrival time begins with this record.
     const auto clocks = writer_->clocks();
@@ -147,6 +148,7 @@ base::Result<> Runtime::find_poison() {
     poison_ = std::make_unique<Poison>(settings_.store.path);
     store::Batch batch;
     batch.meta = poison_->judge(*known);
+    wear_.emplace(settings_.store.endurance_bytes, (*known)["wear"]);
     if (batch.empty()) return {};
     if (auto stored = store_->commit(batch); !stored) return stored.error();
     return {};
@@ -242,6 +244,7 @@ void Runtime::second() {
     watch_clock();
     session_->tick();
     if (publisher_) publisher_->tick();
+    watch_wear();
     samples_.push_back({session_->status().received, kafka_->status().delivered});
     if (samples_.size() > 11) samples_.pop_front();
     report();
@@ -266,8 +269,30 @@ void Runtime::report() {
     kafka_->publish_status(status_record(snapshot), base::ns_to_ms(snapshot.now_ns));
 }
 
+// Kept every ten minutes and at the end: what a kill forgets is little.
+void Runtime::watch_wear() {
+    constexpr int64_t kKeep = 600 * base::kNsPerSecond;
+    constexpr double kEarly = 2;
+    wear_->add(arrival_.now_ns(), Wear::sample(settings_.store.path));
+    const auto status = wear_->status();
+    if (status.years_left && *status.years_left < kEarly)
+        metrics_.degraded(
+            "flash", "TRB-GATEWAY-011",
+            base::format("at {} a day the device reaches its {} in {:.1f} years ({} so far)",
+                         base::format_size(status.day_bytes), base::format_size(settings_.store.endurance_bytes),
+                         *status.years_left, base::format_size(status.total_bytes)));
+    else if (status.years_left)
+        metrics_.healthy("flash");
+    metrics_.gauge("tributary_device_written_today_bytes", "Written since midnight UTC to the device of the store")
+        .set(status.today_bytes);
+    if (clock_.boot_ns() - wear_kept_at_ns_ < kKeep && wear_kept_at_ns_ != 0) return;
+    wear_kept_at_ns_ = clock_.boot_ns();
+    writer_->remember("wear", wear_->text());
+}
+
 void Runtime::stop() {
     if (std::exchange(stopped_, true)) return;
+    if (writer_ && wear_) writer_->remember("wear", wear_->text());
     if (session_) session_->stop_intake();
     // A disk that does not take the first transaction will not take the next ones: do not wait for each.
     int64_t patience = kFlush;
@@ -332,6 +357,7 @@ void Runtime::fill(StatusSnapshot& s) const {
         s.received_per_s = static_cast<double>(samples_.back().received - samples_.front().received) / seconds;
         s.delivered_per_s = static_cast<double>(samples_.back().delivered - samples_.front().delivered) / seconds;
     }
+    s.wear = wear_->status();
     s.now_ns = arrival_.now_ns();
     s.clock = clock_watch_.status();
     s.clock_policy = clock_watch_.policy();

@@ -10,6 +10,7 @@
 #include "gateway/event_loop.hpp"
 #include "gateway/kafka_loop.hpp"
 #include "gateway/status.hpp"
+#include "gateway/wear.hpp"
 #include "gateway/writer.hpp"
 #include "mqtt/session.hpp"
 #include "mqtt/status_publisher.hpp"
@@ -47,6 +48,7 @@ class Runtime {
     void watch_clock();
     void clock_health();
     void report();
+    void watch_wear();
 
     config::Settings settings_;
     const std::string version_;
@@ -65,6 +67,8 @@ class Runtime {
     std::unique_ptr<mqtt::Session> session_;
     std::unique_ptr<mqtt::StatusPublisher> publisher_;
     std::unique_ptr<store::Reader> reader_;  // control's own
+    std::optional<Wear> wear_;
+    int64_t wear_kept_at_ns_ = 0;
     std::string config_hash_;
     int64_t reported_at_ns_ = 0;
     std::string reported_health_;

@@ -128,6 +128,11 @@ void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
     store.integer("body_bytes", s.store.body_bytes)
         .integer("stored_bytes", s.store.stored_bytes)
         .integer("queue_bytes", s.queue_bytes);
+    store.integer("device_written_today_bytes", s.wear.today_bytes)
+        .integer("own_written_today_bytes", s.wear.own_today_bytes)
+        .integer("device_written_bytes", s.wear.total_bytes)
+        .integer("device_written_a_day_bytes", s.wear.day_bytes);
+    if (s.wear.years_left) store.number("device_years_left", *s.wear.years_left);
     JsonObject logs(store.key("logs"));
     for (const auto& log : s.logs) {
         JsonObject one(logs.key(model::log_name(log.log)));
@@ -267,6 +272,11 @@ std::string status_text(const StatusSnapshot& s) {
         out += format("        {}: the broker grants QoS 0 only, so nothing is promised there\n", filter);
     out += format("store   {}  {} of {}  {} commits\n", s.store_path, base::format_size(s.store.used_bytes),
                   base::format_size(s.store_max_bytes), s.store.commits);
+    out += format("flash   {} written today ({} of it ours)", base::format_size(s.wear.today_bytes),
+                  base::format_size(s.wear.own_today_bytes));
+    if (s.wear.day_bytes > 0) out += format("  {} a day", base::format_size(s.wear.day_bytes));
+    if (s.wear.years_left) out += format("  lasts {:.1f} years", *s.wear.years_left);
+    out += '\n';
     out += format("engine  {} series  {} open windows  {} open events  late {}  dead {}  stamps replaced {}\n",
                   s.engine.series, s.engine.bounds.open, s.engine.open_events, s.engine.late, s.engine.dead,
                   s.engine.stamp_replaced);

@@ -9,6 +9,7 @@
 
 #include "engine/engine.hpp"
 #include "gateway/clock_watch.hpp"
+#include "gateway/wear.hpp"
 #include "kafka/replicator.hpp"
 #include "metrics/metrics.hpp"
 #include "model/intake.hpp"
@@ -44,6 +45,7 @@ struct StatusSnapshot {
     std::string store_path;
     int64_t store_max_bytes = 0, queue_bytes = 0;
     bool store_open = false;
+    Wear::Status wear;
     std::vector<LogStatus> logs;                     // intake first
     int64_t oldest_unsent_ns = 0;                    // arrival of the oldest message Kafka has not; 0 = none
     double received_per_s = 0, delivered_per_s = 0;  // over the last ten seconds

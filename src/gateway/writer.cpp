@@ -327,8 +327,10 @@ bool Writer::commit(Transaction& t) {
 bool Writer::attempt(Transaction& t) {
     if (t.in_doubt) return is_there(t);
     if (std::exchange(t.full, false) && !make_room(t)) return false;
+    const int64_t began_ns = clock_.boot_ns();
     auto committed = store_.commit(t.batch);
     if (committed) {
+        if (settings_.adaptive_gather) follow_disk(clock_.boot_ns() - began_ns);
         metrics_.healthy("store");
         published(t, *committed);
         return true;
@@ -337,6 +339,13 @@ bool Writer::attempt(Transaction& t) {
     t.full = committed.error().code == store::kFull && !t.batch.appends.empty();
     t.in_doubt = true;
     return is_there(t);
+}
+
+// A commit may take a twentieth of the time: where it is quick there is no need to let messages wait.
+void Writer::follow_disk(int64_t commit_ns) {
+    constexpr int64_t kShare = 20, kLeast = 50 * base::kNsPerMs, kSmooth = 8;
+    commit_ns_ = commit_ns_ == 0 ? commit_ns : commit_ns_ + (commit_ns - commit_ns_) / kSmooth;
+    open_.set_gather_ns(std::min(settings_.gather_ns, std::max(kLeast, kShare * commit_ns_)));
 }
 
 // An fsync error is an unknown state: open the file again and ask it. While it cannot answer, the doubt stays.

@@ -27,6 +27,7 @@ struct WriterSettings {
     int64_t history_ns = 0;
     int64_t max_size_bytes = 0;
     bool publishes_events = false;  // events stay until the local broker has them
+    bool adaptive_gather = false;   // gather_ns is the most
 };
 
 // Names of cursors (docs/formats/store.md).
@@ -101,6 +102,7 @@ class Writer {
     bool follow_clocks(const ClosedBlock& block, uint64_t first_seq);
     void name(Transaction& transaction);
     bool commit(Transaction& transaction);
+    void follow_disk(int64_t commit_ns);
     bool attempt(Transaction& transaction);
     bool is_there(Transaction& transaction);
     bool reopen();
@@ -137,6 +139,7 @@ class Writer {
     ClockHistory clocks_;  // with the transaction under way
     std::shared_ptr<const ClockHistory> committed_clocks_ = std::make_shared<ClockHistory>();
     size_t blocks_since_trim_ = 0;
+    int64_t commit_ns_ = 0;  // what one takes, smoothed
     std::string report_at_start_;
     std::thread thread_;
 };

@@ -168,6 +168,7 @@ class FaultyStore final : public store::Store {
         uncertain = now != Fault::none;
         if (now == Fault::before) return base::Error{store::kBroken, "failed on purpose"};
         if (now == Fault::full) return base::Error{store::kFull, "full on purpose"};
+        if (slow_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(slow_ms));
         auto done = real_->commit(batch);
         if (done)
             for (const auto& append : batch.appends)
@@ -197,6 +198,7 @@ class FaultyStore final : public store::Store {
 
     std::atomic<bool> uncertain{false}, set_aside{false};
     std::atomic<int> reopen_fails{0};
+    std::atomic<int> slow_ms{0};  // what each commit takes at least
     std::atomic<int> blind{0};           // so many readings of meta fail
     std::atomic<uint64_t> bad_block{0};  // first seq of a block whose checksum does not fit
     std::atomic<uint64_t> durable_records{0};

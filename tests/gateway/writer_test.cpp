@@ -344,4 +344,27 @@ TEST_CASE("writer: nothing is deleted that a cursor, the checkpoint or history s
     }
 }
 
+TEST_CASE("writer: adaptive gathering follows the disk between 50 ms and what is configured") {
+    constexpr int64_t kMost = 500 * base::kNsPerMs;
+    OpenBlockLimits limits;
+    limits.gather_ns = kMost;
+    Rig rig(limits, {kMost, 3600 * base::kNsPerSecond, 1 << 30, false, true});
+    CHECK(rig.open.gather_ns() == kMost);
+    rig.store.slow_ms = 22;
+    rig.start();
+    for (uint16_t id = 1; id <= 20; id++) {
+        rig.send(id);
+        REQUIRE(rig.drain());
+        CHECK(rig.open.gather_ns() >= 400 * base::kNsPerMs);
+        CHECK(rig.open.gather_ns() <= kMost);
+    }
+    rig.store.slow_ms = 0;
+    for (uint16_t id = 21; id <= 60; id++) {
+        rig.send(id);
+        REQUIRE(rig.drain());
+        CHECK(rig.open.gather_ns() >= 50 * base::kNsPerMs);
+    }
+    CHECK(rig.session.released() == ids(60));
+}
+
 }  // namespace tributary::gateway
