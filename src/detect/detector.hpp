@@ -67,6 +67,7 @@ struct DetectorType {
     std::string_view name;
     std::string_view summary;                    // one line for `list` and docs/detectors.md
     std::span<const model::OptionSpec> options;  // its own
+    // Null: it sees several series at once and is no Detector (`group`, see group.hpp).
     std::unique_ptr<Detector> (*make)(const model::OptionMap& options);
     // What a declaration cannot say ("low must be below high"); may be null. Called when the declared checks passed.
     void (*check)(const model::OptionMap& options, std::vector<std::string>& problems);

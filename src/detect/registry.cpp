@@ -2,6 +2,7 @@
 #include <array>
 
 #include "config/stage_types.hpp"
+#include "detect/group.hpp"
 #include "detect/types.hpp"
 
 namespace tributary::detect {
@@ -35,8 +36,9 @@ constexpr config::StageWords kWords{"detector", "TRB-DETECT-001", "TRB-DETECT-00
 
 std::span<const DetectorType> registry() {
     static const std::array types{
-        threshold_type(), rate_type(),  ewma_type(),    robust_z_type(),     cusum_type(), seasonal_type(),
-        spikes_type(),    stuck_type(), missing_type(), counter_rate_type(), model_type(), auto_type(),
+        threshold_type(), rate_type(),   ewma_type(),  robust_z_type(), cusum_type(),
+        seasonal_type(),  spikes_type(), stuck_type(), missing_type(),  counter_rate_type(),
+        model_type(),     group_type(),  auto_type(),
     };
     return types;
 }
