@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "engine/engine.hpp"
 
@@ -21,7 +22,8 @@ struct Context {
     Floods& floods;
     int64_t now_ns = 0;  // arrival
     uint64_t seq = 0;
-    bool hears = true;  // whoever is silent by now is silent
+    bool hears = true;            // whoever is silent by now is silent
+    std::string_view topic = {};  // of the message
 };
 
 }  // namespace tributary::engine

@@ -56,7 +56,8 @@ class StreamEngine final : public Engine {
         s_.now_ns = std::max(s_.now_ns, arrival_ns);
         // A record of another kind may be the first word after a stop: then the next one says that nobody was heard.
         const bool hears = record.message() != nullptr || std::holds_alternative<model::TickRecord>(record.body);
-        const Context context{sink, stats_, s_.settings->gateway.id, s_.mutes, s_.floods, s_.now_ns, record.seq, hears};
+        Context context{sink, stats_, s_.settings->gateway.id, s_.mutes, s_.floods, s_.now_ns, record.seq, hears};
+        if (const auto* message = record.message()) context.topic = message->topic;
         if (s_.now_ns >= bound_ns_) close_idle(context);
         if (const auto* message = record.message())
             on_message(*message, arrival_ns, context, ledger);

@@ -39,11 +39,13 @@ struct Stats {  // since construction; for status
     uint64_t messages = 0, readings = 0, windows = 0, events = 0, late = 0, dead = 0;
     uint64_t stamp_replaced = 0, suppressed_events = 0;
     uint64_t series_refused = 0, series_forgotten = 0;  // readings of one series too many; places given away
+    uint64_t members_refused = 0;                       // readings of one member of a group too many
     uint64_t reduced = 0;                               // readings kept by downsamplers
     uint64_t cut_windows = 0;                           // windows of downsamplers reduced in parts for want of room
     size_t series = 0, open_events = 0, mutes = 0;
     size_t detector_bytes = 0, detected_series = 0;  // what detectors keep, of how many series
-    stream::WindowStats bounds;  // of windows and of what waits for its order
+    size_t group_bytes = 0, groups = 0;              // the same of groups of series
+    stream::WindowStats bounds;                      // of windows and of what waits for its order
 };
 
 class Engine {

@@ -11,10 +11,15 @@ namespace tributary::engine {
 
 StreamState::StreamState(const config::StreamSettings& settings)
     : settings_(&settings), windows_(settings), alarms_(settings) {
-    for (const auto& wanted : settings.detectors) {
+    for (size_t i = 0; i < settings.detectors.size(); i++) {
+        const auto& wanted = settings.detectors[i];
         const detect::DetectorType* type = detect::find_type(wanted.type);
         TRB_ASSERT(type != nullptr);  // validate() refused it
-        Stage stage{type->make(wanted.options), stride_, false};
+        if (type->make == nullptr) {
+            groups_.emplace_back(settings, i);
+            continue;
+        }
+        Stage stage{type->make(wanted.options), i, stride_, false};
         stage.watches_silence = stage.detector->watches_silence();
         constexpr size_t kAlign = alignof(std::max_align_t);
         stride_ += (stage.detector->state_bytes() + kAlign - 1) / kAlign * kAlign;
@@ -23,13 +28,18 @@ StreamState::StreamState(const config::StreamSettings& settings)
     if (settings.downsample) thinning_ = std::make_unique<Thinning>(settings);
 }
 
+void StreamState::rebind(const config::StreamSettings& settings) {
+    settings_ = &settings;
+    for (Groups& groups : groups_) groups.rebind(settings);
+}
+
 model::Origin StreamState::origin(model::SeriesId series) const {
     return {series_.name(series), settings_->name, settings_->unit, settings_->labels};
 }
 
 Use StreamState::add(std::string_view name, const model::Reading& reading, const Context& context) {
     const bool number = reading.value.kind != model::ValueKind::text;
-    const bool windowed = windows_.takes(reading.value.kind), detected = number && !stages_.empty();
+    const bool windowed = windows_.takes(reading.value.kind), detected = number && !settings_->detectors.empty();
     if (!windowed && !detected && !thinning_) return Use::none;
     const auto series = admit(name, context);
     if (!series) return Use::refused;
@@ -98,6 +108,7 @@ void StreamState::forget(model::SeriesId series, const Context& context) {
         std::fill_n(bytes_.begin() + static_cast<std::ptrdiff_t>(series * stride_), stride_, std::byte{});
         newest_ns_[series] = INT64_MIN;
     }
+    for (Groups& groups : groups_) groups.forget(series, context);
     series_.release(series);
     last_arrival_ns_[series] = base::kNever;
     ahead_ns_[series] = INT64_MIN;
@@ -151,6 +162,7 @@ void StreamState::detect(model::SeriesId series, const model::Reading& reading, 
             alarms_.settle(place(series, i), finding, reading.event_ns, reading.value.number, reading.mark, context);
         context.sink.score(series_.name(series), reading.event_ns, finding.score, opened, alarms_.is_open(slot));
     }
+    for (Groups& groups : groups_) groups.add(series, series_.name(series), reading, context);
 }
 
 void StreamState::ask_silent(const Context& context) {
@@ -168,7 +180,8 @@ bool StreamState::acknowledge(const Acknowledgement& wanted, const Context& cont
         if (alarms_.acknowledge(place(static_cast<model::SeriesId>(slot / stages_.size()), slot % stages_.size()),
                                 wanted, context))
             return true;
-    return false;
+    return std::any_of(groups_.begin(), groups_.end(),
+                       [&](Groups& groups) { return groups.acknowledge(wanted, context); });
 }
 
 void StreamState::close_idle(const Context& context) {
@@ -184,6 +197,7 @@ void StreamState::flush(const Context& context) {
     emit_closed(context);
     for (model::SeriesId series = 0; series < newest_ns_.size(); series++)
         for (size_t i = 0; i < stages_.size(); i++) alarms_.close(place(series, i), newest_ns_[series], context);
+    for (Groups& groups : groups_) groups.flush(context);
     for (model::SeriesId series = 0; thinning_ && series < series_.size(); series++) flush_reduced(series, context);
 }
 
@@ -203,6 +217,7 @@ void StreamState::restart(int64_t back_ns, const Context& context) {
             alarms_.close(place(series, i), newest_ns_[series], context);
             stages_[i].detector->forget_times(state_of(series, i));
         }
+        for (Groups& groups : groups_) groups.restart(series, context);
         newest_ns_[series] = INT64_MIN;
     }
     emit_closed(context);
@@ -222,6 +237,7 @@ void StreamState::count(Stats& stats) const {
     stats.open_events += alarms_.open();
     stats.detector_bytes += bytes_.size();
     if (!stages_.empty()) stats.detected_series += newest_ns_.size();
+    for (const Groups& groups : groups_) groups.count(stats);
 }
 
 void StreamState::save(std::string& out) const {
@@ -234,6 +250,7 @@ void StreamState::save(std::string& out) const {
     for (const int64_t newest : newest_ns_) base::put_signed(out, newest);
     out.append(reinterpret_cast<const char*>(bytes_.data()), bytes_.size());
     alarms_.save(out);
+    for (const Groups& groups : groups_) groups.save(out);
     if (thinning_) thinning_->save(out);
 }
 
@@ -243,7 +260,8 @@ bool StreamState::load(base::ByteReader& in) {
     for (size_t i = 0; i < series_.size(); i++) ahead_ns_.push_back(in.signed_varint());
     if (!in.ok() || !windows_.load(in) || !silence_.load(in)) return false;
     const uint64_t rows = in.varint();
-    if (rows > series_.size() || (stages_.empty() && rows != 0) || rows * stride_ > in.left()) return false;
+    if (rows > series_.size() || (settings_->detectors.empty() && rows != 0) || rows * stride_ > in.left())
+        return false;
     for (uint64_t i = 0; i < rows; i++) newest_ns_.push_back(in.signed_varint());
     const auto bytes = in.take(rows * stride_);
     if (!in.ok()) return false;
@@ -251,6 +269,8 @@ bool StreamState::load(base::ByteReader& in) {
     if (!bytes.empty()) std::memcpy(bytes_.data(), bytes.data(), bytes.size());
     alarms_.resize(rows * stages_.size());
     if (!alarms_.load(in)) return false;
+    for (Groups& groups : groups_)
+        if (!groups.load(in, series_.size())) return false;
     if (thinning_ && !thinning_->load(in)) return false;
     return in.ok();
 }

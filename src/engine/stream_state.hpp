@@ -15,6 +15,7 @@
 #include "engine/alarms.hpp"
 #include "engine/context.hpp"
 #include "engine/engine.hpp"
+#include "engine/groups.hpp"
 #include "engine/silence.hpp"
 #include "engine/thinning.hpp"
 #include "model/series_table.hpp"
@@ -29,8 +30,8 @@ class StreamState {
     explicit StreamState(const config::StreamSettings& settings);
 
     const config::StreamSettings& settings() const { return *settings_; }
-    void rebind(const config::StreamSettings& settings) { settings_ = &settings; }  // of equal text
-    bool consumes() const { return !windows_.empty() || !stages_.empty() || thinning_ != nullptr; }
+    void rebind(const config::StreamSettings& settings);  // of equal text
+    bool consumes() const { return !windows_.empty() || !settings_->detectors.empty() || thinning_ != nullptr; }
 
     Use add(std::string_view series, const model::Reading& reading, const Context& context);
     void close_idle(const Context& context);
@@ -62,6 +63,7 @@ class StreamState {
   private:
     struct Stage {
         std::unique_ptr<detect::Detector> detector;
+        size_t number = 0;  // among the detectors of the settings
         size_t offset = 0;  // of its bytes within a series
         bool watches_silence = false;
     };
@@ -77,7 +79,7 @@ class StreamState {
     void flush_reduced(model::SeriesId series, const Context& context);
     void detect(model::SeriesId series, const model::Reading& reading, const Context& context);
     Alarms::Place place(model::SeriesId series, size_t stage) const {
-        return {*settings_, series_.name(series), series * stages_.size() + stage, stage};
+        return {*settings_, series_.name(series), series * stages_.size() + stage, stages_[stage].number};
     }
     std::byte* state_of(model::SeriesId series, size_t stage) {
         return bytes_.data() + series * stride_ + stages_[stage].offset;
@@ -96,6 +98,7 @@ class StreamState {
     size_t stride_ = 0;                     // detector bytes per series
     std::vector<std::byte> bytes_;          // series * stride_
     Alarms alarms_;                         // slots: series * stages
+    std::vector<Groups> groups_;            // a detector each that sees several series
     std::vector<int64_t> newest_ns_;        // event time by series; only with detectors
     std::vector<stream::Closed> closed_;    // reused
     std::vector<stream::Late> late_;

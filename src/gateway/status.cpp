@@ -111,6 +111,7 @@ void bounds(JsonObject& parent, const engine::Stats& stats) {
     const auto& b = stats.bounds;
     JsonObject one(parent.key("bounds"));
     one.integer("series_refused", stats.series_refused).integer("series_forgotten", stats.series_forgotten);
+    one.integer("members_refused", stats.members_refused);
     one.integer("windows_kept", static_cast<uint64_t>(b.kept)).integer("windows_forced", b.forced);
     one.integer("reordering", static_cast<uint64_t>(b.reordering)).integer("reorder_forced", b.hurried);
     one.integer("out_of_order", b.out_of_order).integer("revisions", b.revisions);
@@ -160,6 +161,9 @@ void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
     if (const auto series = s.engine.detected_series; series > 0)
         engine.integer("detector_bytes", static_cast<uint64_t>(s.engine.detector_bytes))
             .integer("detector_bytes_a_series", static_cast<uint64_t>((s.engine.detector_bytes + series - 1) / series));
+    if (s.engine.groups > 0)
+        engine.integer("groups", static_cast<uint64_t>(s.engine.groups))
+            .integer("group_bytes", static_cast<uint64_t>(s.engine.group_bytes));
     engine.integer("reduced", s.engine.reduced);
     bounds(engine, s.engine);
     engine.end();
@@ -172,6 +176,7 @@ std::string bounds_text(const engine::Stats& stats) {
         if (n > 0) out += base::format("        {} {}\n", n, what);
     };
     line(stats.series_refused, "readings refused: more series than max_series");
+    line(stats.members_refused, "readings left out by group detectors: more series in a group than members");
     line(stats.series_forgotten, "silent series gave their place to new ones");
     line(stats.bounds.forced, "windows closed early: more than max_windows");
     line(stats.bounds.hurried, "readings did not wait for their order: more than max_reorder");
