@@ -49,6 +49,11 @@ idle = "4s"
 type = "threshold"
 high = 80
 [[stream.detect]]
+type = "group"
+warmup = 40
+limit = 1
+relearn = 100
+[[stream.detect]]
 type = "ewma"
 hold_off = "5s"
 [[stream]]
@@ -59,6 +64,12 @@ forward = ["all", "events"]
 [[stream.detect]]
 type = "threshold"
 low = 5
+[[stream.detect]]
+type = "group"
+group = "{1}"
+members = 2
+warmup = 40
+limit = 1
 [[stream]]
 name = "shapes"
 topics = ["m/+/+"]
@@ -216,6 +227,10 @@ TEST_CASE("crashes at random positions: what is committed plus what is replayed 
     Inputs in;
     mixed_trace(in, 2, 1'500);
     const auto want = whole_run(in);
+    size_t of_groups = 0;
+    for (const Step& each : want)
+        for (const auto& output : each.outputs) of_groups += output.find("group") != std::string::npos;
+    CHECK(of_groups > 4);
     for (uint64_t seed = 1; seed <= 50; seed++) {
         CAPTURE(seed);
         Random random{seed};
