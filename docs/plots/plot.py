@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """plot.py TRIBUTARY: draws docs/plots/*.svg. For each detector the first TOML block of its section in docs/detectors.md
-runs over a made series through `tributary replay --scores`; the events are shaded, the score stands below."""
+runs over a made series (or several) through `tributary replay --scores`; the events are shaded, the score stands below."""
 import csv
 import datetime
 import json
@@ -19,7 +19,7 @@ WIDTH, HEIGHT, SCORE = 720, 150, 40
 
 
 def series(name):
-    """(seconds, value) of a made signal, with what the detector is for in it."""
+    """(seconds, value) of a made signal, with what the detector is for in it; a group has several values."""
     source = random.Random(name)
     noise = lambda size: source.gauss(0, size)
     if name == "threshold":
@@ -67,6 +67,12 @@ def series(name):
         for i in range(360):
             count = 0 if i == 200 else count + (0 if 90 <= i < 130 else 12 if 260 <= i < 300 else 5)
             yield 5 * i, count
+    elif name == "group":
+        drift = 0.0
+        for i in range(700):
+            drift += noise(0.12)
+            wrong = 1.1 if 500 <= i < 600 else 0
+            yield i, (10 + noise(1) + wrong, 18 + noise(1) - wrong, 26 + noise(1) + wrong, 38 + drift)
 
 
 def run(tributary, name, toml):
@@ -78,9 +84,13 @@ def run(tributary, name, toml):
         data = folder / "in" / "series.csv"
         data.parent.mkdir()
         with open(data, "w", encoding="utf-8") as file:
-            file.write("time,value\n")
+            several = name == "group"
+            file.write("time,a,b,c,d\n" if several else "time,value\n")
             for second, value in series(name):
                 stamp = datetime.datetime.fromtimestamp(START + second, datetime.timezone.utc)
+                if several:
+                    file.write(f"{stamp:%Y-%m-%dT%H:%M:%S}Z," + ",".join(f"{each:.4g}" for each in value) + "\n")
+                    continue
                 file.write(f"{stamp:%Y-%m-%dT%H:%M:%S}Z,{value:.4g}\n" if name != "counter-rate" else f"{stamp:%Y-%m-%dT%H:%M:%S}Z,{value}\n")
         done = subprocess.run([tributary, "replay", "--config", config, "--scores", folder / "out", data],
                               check=True, capture_output=True, text=True)
@@ -96,9 +106,9 @@ def seconds(text):
 
 def svg(name, events, rows):
     times = [seconds(row["timestamp"]) for row in rows]
-    values = [float(row["value"]) for row in rows]
+    lines = [[float(row["value"]) for row in rows]] if name != "group" else list(zip(*(each for _, each in series(name))))
     scores = [float(row["score"]) for row in rows]
-    low, high, last = min(values), max(values), times[-1]
+    low, high, last = min(map(min, lines)), max(map(max, lines)), times[-1]
     x = lambda t: f"{10 + (WIDTH - 20) * t / last:.1f}".removesuffix(".0")
     y = lambda v: f"{10 + (HEIGHT - 20) * (high - v) / (high - low):.1f}".removesuffix(".0")
     z = lambda s: f"{HEIGHT + SCORE * (1 - s):.1f}".removesuffix(".0")
@@ -110,9 +120,10 @@ def svg(name, events, rows):
             out.append(f'<rect x="{x(begin)}" y="0" width="{max(1.5, float(x(end)) - float(x(begin))):.1f}" '
                        f'height="{HEIGHT + SCORE}" fill="#d33" opacity=".25"/>')
     gap = 3 * sorted(b - a for a, b in zip(times, times[1:]))[len(times) // 2]
-    path = "".join(("M" if i == 0 or times[i] - times[i - 1] > gap else "L") + f"{x(t)} {y(v)}"
-                   for i, (t, v) in enumerate(zip(times, values)))
-    out.append(f'<path d="{path}" fill="none" stroke="#246" stroke-width="1"/>')
+    for values in lines:
+        path = "".join(("M" if i == 0 or times[i] - times[i - 1] > gap else "L") + f"{x(t)} {y(v)}"
+                       for i, (t, v) in enumerate(zip(times, values)))
+        out.append(f'<path d="{path}" fill="none" stroke="#246" stroke-width="{1 if len(lines) == 1 else 0.6}"/>')
     out.append(f'<path d="M10 {z(0.5)}H{WIDTH - 10}" stroke="#999" stroke-dasharray="3 3"/>')
     out.append(f'<polyline points="{" ".join(f"{x(t)},{z(s)}" for t, s in zip(times, scores))}" fill="none" stroke="#c60"/>')
     out.append(f'<text x="12" y="{HEIGHT + 8}" fill="#c60">score</text></svg>')

@@ -13,6 +13,7 @@
 #include "base/files.hpp"
 #include "bench/counted.hpp"
 #include "detect/detector.hpp"
+#include "detect/group.hpp"
 
 using namespace tributary;
 
@@ -86,6 +87,26 @@ void run(const std::string& name, const std::string& type, const model::OptionMa
                 100.0 * static_cast<double>(alarms) / static_cast<double>(rounds * kSeries));
 }
 
+// Groups of so many of the series, which come in messages of their own.
+void run_groups(uint32_t members, int64_t rounds) {
+    const detect::Group rules({});
+    std::vector<detect::GroupState> groups(kSeries / members);
+    std::vector<detect::MemberState> states(kSeries);
+    uint64_t alarms = 0, ended = 0;
+    const Cost cost = measure(rounds, [&](uint32_t series, const Reading& reading) {
+        const std::span<detect::MemberState> own(states.data() + series / members * members, members);
+        const auto round =
+            rules.update(groups[series / members], own, series % members, reading.event_ns, reading.value);
+        if (!round) return;
+        ended++;
+        alarms += round->finding.score >= 0.5;
+    });
+    const size_t bytes = sizeof(detect::GroupState) + members * sizeof(detect::MemberState);
+    std::printf("group of %-19u %4zu bytes %7.1f ns a reading; allocations %.6f; alarms in %.4f %% of the rounds\n",
+                members, bytes, cost.median_ns, cost.allocations,
+                100.0 * static_cast<double>(alarms) / static_cast<double>(ended));
+}
+
 model::OptionMap with(const std::string& name, decltype(model::OptionValue::value) value) {
     model::OptionMap map;
     map[name].value = std::move(value);
@@ -108,6 +129,7 @@ int main(int argc, char** argv) {
     run("stuck", "stuck", {}, rounds);
     run("missing", "missing", {}, rounds);
     run("counter-rate", "counter-rate", with("high", 1e9), rounds);
+    for (const uint32_t members : {2U, 8U, 50U}) run_groups(members, std::max<int64_t>(rounds, 900));
     for (const char* name : {"logistic", "forest", "xgboost"}) {
         const auto content = base::read_file(std::string(TRIBUTARY_SOURCE_DIR "/tests/cases/model/") + name + ".json");
         if (content) run(std::string("model: ") + name, "model", with("content", *content), rounds);
