@@ -61,6 +61,12 @@ type = "rate"
 rise = 2
 fall = 2
 
+[[stream.detect]]
+type = "group"
+group = "{1}"
+warmup = 100
+limit = 1.1
+
 [stream.downsample]
 type = "swinging-door"
 deviation = "auto"
