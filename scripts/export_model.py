@@ -13,6 +13,7 @@ The written model is evaluated here by the rules of the format and compared with
 refused when they differ by more than 1e-6.
 """
 import argparse
+import base64
 import json
 import math
 import pickle
@@ -228,13 +229,29 @@ def export(fitted, names, path, forecast=False, seed=1):
     return worst
 
 
+def export_onnx(model, names, path, forecast=False, output="", source="ONNX"):
+    """model: the bytes of an ONNX file with one input of shape [1 or more, features] in single precision."""
+    body = {"format": "tributary-model-1", "source": source, "features": list(names),
+            "output": "forecast" if forecast else "score", "link": "identity",
+            "onnx": base64.b64encode(model).decode()}
+    if output:
+        body["onnx_output"] = output
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(body, file, separators=(",", ":"))
+        file.write("\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="a pickled fitted model; unpickle only what you trust")
+    parser.add_argument("model", help="a pickled fitted model (unpickle only what you trust), or an .onnx file")
     parser.add_argument("output")
     parser.add_argument("--features", required=True, help="names in the order of the columns, with commas")
     parser.add_argument("--forecast", action="store_true", help="it predicts the next reading, not a score")
     options = parser.parse_args()
+    if options.model.endswith(".onnx"):
+        with open(options.model, "rb") as file:
+            export_onnx(file.read(), options.features.split(","), options.output, options.forecast)
+        return print(f"{options.output}: for a gateway that is built with TRIBUTARY_ONNX")
     with open(options.model, "rb") as file:
         fitted = pickle.load(file)
     try:

@@ -54,6 +54,30 @@ std::string base64(std::string_view data) {
     return out;
 }
 
+std::optional<std::string> from_base64(std::string_view text) {
+    if (text.size() % 4 != 0) return std::nullopt;
+    const auto value = [](char c) -> uint32_t {
+        if (c >= 'A' && c <= 'Z') return static_cast<uint32_t>(c - 'A');
+        if (c >= 'a' && c <= 'z') return static_cast<uint32_t>(c - 'a') + 26;
+        if (c >= '0' && c <= '9') return static_cast<uint32_t>(c - '0') + 52;
+        return c == '+' ? 62 : c == '/' ? 63 : 64;
+    };
+    std::string out;
+    out.reserve(text.size() / 4 * 3);
+    for (size_t at = 0; at < text.size(); at += 4) {
+        const bool last = at + 4 == text.size();
+        const size_t pad = !last || text[at + 3] != '=' ? 0 : text[at + 2] != '=' ? 1 : 2;
+        uint32_t bits = 0;
+        for (size_t i = 0; i < 4; i++) {
+            const uint32_t six = i < 4 - pad ? value(text[at + i]) : 0;
+            if (six > 63) return std::nullopt;
+            bits = bits << 6 | six;
+        }
+        for (size_t i = 0; i < 3 - pad; i++) out.push_back(static_cast<char>(bits >> (16 - 8 * i)));
+    }
+    return out;
+}
+
 void append_number(std::string& out, double value) {
     std::array<char, 32> buffer;
     const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);

@@ -14,7 +14,8 @@ namespace tributary::base {
 
 bool valid_utf8(std::string_view text);  // well-formed (Unicode 15, table 3-7): no surrogates, no overlong forms
 
-std::string base64(std::string_view data);  // RFC 4648, padded
+std::string base64(std::string_view data);                      // RFC 4648, padded
+std::optional<std::string> from_base64(std::string_view text);  // padded, no blanks; nothing = it is none
 
 // The shortest text that reads back as the same double (std::to_chars), "1e+30" style; appended to out.
 void append_number(std::string& out, double value);

@@ -85,6 +85,12 @@ double TrainedModel::leaf_of(uint32_t root, std::span<const float> features) con
 
 double TrainedModel::predict_from(std::span<const double> features) const {
     double sum = base_;
+    if (onnx_) {
+        std::array<float, kMostFeatures> singles;
+        for (size_t i = 0; i < features.size(); i++) singles[i] = single(features[i]);
+        const double said = onnx_->predict({singles.data(), features.size()});
+        sum += std::isnan(said) ? 0 : said;
+    }
     for (size_t i = 0; i < coefficients_.size(); i++) sum += coefficients_[i] * features[i];
     if (!roots_.empty()) {
         std::array<float, kMostFeatures> singles;
@@ -116,8 +122,10 @@ class ModelReader {
         words();
         linear();
         trees();
-        if (fault_.empty() && model_.coefficients_.empty() && model_.roots_.empty())
-            return fault("it has neither \"linear\" nor \"trees\"");
+        if (find("onnx") != nullptr && fault_.empty())
+            if (auto error = onnx()) return *error;
+        if (fault_.empty() && model_.coefficients_.empty() && model_.roots_.empty() && !model_.onnx_)
+            return fault("it has none of \"linear\", \"trees\" and \"onnx\"");
         if (!fault_.empty()) return fault(fault_);
         return std::move(model_);
     }
@@ -224,6 +232,15 @@ class ModelReader {
             model_.nodes_.push_back(
                 {number((*lists[1])[i], "value"), static_cast<int32_t>(feature), at(left), at(right)});
         }
+    }
+
+    std::optional<base::Error> onnx() {
+        const auto bytes = base::from_base64(word("onnx"));
+        if (!bytes || bytes->empty()) return fault("\"onnx\" is not base64");
+        auto loaded = OnnxModel::load(*bytes, word("onnx_output"), model_.features_.size());
+        if (!loaded) return loaded.error();
+        model_.onnx_ = std::move(*loaded);
+        return std::nullopt;
     }
 
     static int64_t integer(const Json& value) { return value.is_number_integer() ? value.get<int64_t>() : INT32_MIN; }

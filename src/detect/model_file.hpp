@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A model trained elsewhere (scikit-learn, XGBoost), read from the JSON of docs/formats/model.md: linear or trees, over
-// features of the last readings of one series. Immutable once parsed; pure; any thread. What it does not do: keep the
-// readings, read files.
+// A model trained elsewhere (scikit-learn, XGBoost), read from the JSON of docs/formats/model.md: linear, trees or
+// ONNX, over features of the last readings of one series. Immutable once parsed; pure; any thread. What it does not do:
+// keep the readings, read files.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "detect/onnx.hpp"
 
 namespace tributary::detect {
 
@@ -58,6 +59,7 @@ class TrainedModel {
     std::vector<Node> nodes_;
     std::vector<uint32_t> roots_;
     bool float_sums_ = false;
+    std::shared_ptr<const OnnxModel> onnx_;  // null: not one of those
 };
 
 }  // namespace tributary::detect

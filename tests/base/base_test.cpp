@@ -76,6 +76,8 @@ TEST_CASE("base64 has RFC 4648's test vectors") {
     CHECK(base64("f") == "Zg==");
     CHECK(base64("fo") == "Zm8=");
     CHECK(base64("foobar") == "Zm9vYmFy");
+    for (const char* text : {"", "f", "fo", "foo", "foob", "\xff\xfe\xfd!"}) CHECK(from_base64(base64(text)) == text);
+    for (const char* wrong : {"Zg=", "Zg==Zg==", "Z===", "====", "Zm8\n", "Zm-_"}) CHECK_FALSE(from_base64(wrong));
 }
 
 TEST_CASE("times: RFC 3339 in, RFC 3339 out") {

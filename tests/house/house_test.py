@@ -27,6 +27,7 @@ THIRD_PARTY = {
     "Paho C++": r"mqtt/.*",
     "librdkafka": r"librdkafka/.*",
     "libsystemd": r"systemd/.*",
+    "ONNX Runtime": r"onnxruntime_c_api\.h",
     "date": r"date/.*",
     "CLI11": r"CLI/.*",
     "doctest": r"doctest/.*",
