@@ -139,6 +139,11 @@ void write_stages(Writer& writer, const StreamSettings& stream) {
         writer.text("type", stream.downsample->type);
         for (const auto& [name, option] : stream.downsample->options) writer.raw(quoted(name), option_text(option));
     }
+    if (stream.context) {
+        writer.header("[stream.context]");
+        writer.raw("before", exact_duration(stream.context->before_ns));
+        writer.raw("after", exact_duration(stream.context->after_ns));
+    }
 }
 
 void write_events(Writer& writer, const EventSettings& events) {

@@ -199,6 +199,7 @@ constexpr std::array kStream{
          "Readings that wait for their order at once; with one more the oldest of the series goes on", 100, 1e8},
         &StreamSettings::max_reorder},
     Key<StreamSettings>{{"downsample", table, "", "Thinning out of the readings, see `[stream.downsample]`"}, {}},
+    Key<StreamSettings>{{"context", table, "", "Raw readings around events, see `[stream.context]`"}, {}},
     Key<StreamSettings>{{"max_ahead", duration, "5min",
                          "A time stamp further ahead of arrival is replaced by the time of arrival", 0, 31 * kDay},
                         &StreamSettings::max_ahead_ns},
@@ -255,6 +256,14 @@ constexpr std::array kDetect{
 constexpr std::array kDownsample{Key<DownsampleSettings>{
     {"type", text, "", "Method: `tributary list downsamplers`", 0, 0, "", true}, &DownsampleSettings::type}};
 
+constexpr std::array kContext{
+    Key<ContextSettings>{
+        {"before", duration, "30s", "Raw readings from so long before an event begins go to Kafka", 0, 5 * kMinute},
+        &ContextSettings::before_ns},
+    Key<ContextSettings>{
+        {"after", duration, "30s", "... until so long after it ended; of one event at most 10 minutes", 0, 5 * kMinute},
+        &ContextSettings::after_ns}};
+
 template <class T>
 Table table_of(std::string_view header, std::span<const Key<T>> keys) {
     Table table{header, {}};
@@ -275,6 +284,7 @@ std::span<const Key<StreamSettings>> stream_keys() { return kStream; }
 std::span<const Key<WindowSettings>> window_keys() { return kWindow; }
 std::span<const Key<DetectSettings>> detect_keys() { return kDetect; }
 std::span<const Key<DownsampleSettings>> downsample_keys() { return kDownsample; }
+std::span<const Key<ContextSettings>> context_keys() { return kContext; }
 
 std::vector<Table> all_tables() {
     return {table_of("[gateway]", gateway_keys()),
@@ -287,7 +297,8 @@ std::vector<Table> all_tables() {
             table_of("[[stream]]", stream_keys()),
             table_of("[[stream.window]]", window_keys()),
             table_of("[[stream.detect]]", detect_keys()),
-            table_of("[stream.downsample]", downsample_keys())};
+            table_of("[stream.downsample]", downsample_keys()),
+            table_of("[stream.context]", context_keys())};
 }
 
 }  // namespace tributary::config

@@ -49,6 +49,7 @@ std::span<const Key<StreamSettings>> stream_keys();
 std::span<const Key<WindowSettings>> window_keys();
 std::span<const Key<DetectSettings>> detect_keys();
 std::span<const Key<DownsampleSettings>> downsample_keys();
+std::span<const Key<ContextSettings>> context_keys();
 
 struct Table {
     std::string_view header;  // "[mqtt]", "[[stream]]"

@@ -16,6 +16,7 @@ StreamSettings read_stream(Reader& reader, const Node& table);
 void read_windows(Reader& reader, const Entry& entry, StreamSettings& stream);
 void read_detectors(Reader& reader, const Entry& entry, StreamSettings& stream);
 void read_downsample(Reader& reader, const Entry& entry, StreamSettings& stream);
+void read_context(Reader& reader, const Entry& entry, StreamSettings& stream);  // last: looks at the other stages
 
 // A table, or a list of tables; anything else is a diagnostic.
 std::vector<const Node*> tables_of(Reader& reader, const Entry& entry);

@@ -120,6 +120,11 @@ struct DownsampleSettings {
     model::SourcePosition position;
 };
 
+// Raw readings around events.
+struct ContextSettings {
+    int64_t before_ns = 30 * base::kNsPerSecond, after_ns = 30 * base::kNsPerSecond;
+};
+
 struct StreamSettings {
     std::string name;
     std::vector<std::string> topics;
@@ -136,6 +141,7 @@ struct StreamSettings {
     std::vector<WindowSettings> windows;
     std::vector<DetectSettings> detectors;
     std::optional<DownsampleSettings> downsample;
+    std::optional<ContextSettings> context;
     int max_series = 50'000;                                 // with one more its readings are refused, see forget
     int64_t forget_ns = 7 * 24 * 3600 * base::kNsPerSecond;  // silent for so long, a series gives its place away
     int max_windows = 500'000;                               // kept at once

@@ -194,4 +194,21 @@ void read_downsample(Reader& reader, const Entry& entry, StreamSettings& stream)
     stream.downsample = std::move(downsample);
 }
 
+void read_context(Reader& reader, const Entry& entry, StreamSettings& stream) {
+    if (!reader.is(entry, NodeKind::table, "a table")) return;
+    ContextSettings context;
+    reader.read(entry.value, base::format("context of stream \"{}\"", stream.name), context_keys(), context);
+    if (stream.forwards(kForwardAll) || stream.forwards(kForwardRaw))
+        return reader.warn(kDoubtful, entry.position,
+                           "\"context\" does nothing: this stream forwards every reading anyway",
+                           "take it out, or say what to forward: forward = \"events\"");
+    if (stream.detectors.empty())
+        reader.error(kConflict, entry.position, "\"context\" is set, but the stream has no detector",
+                     "add [[stream.detect]] with type = \"auto\"");
+    else if (!stream.forwards(kForwardEvents))
+        reader.error(kConflict, entry.position, "\"context\" is set, but events are not forwarded",
+                     "add events to \"forward\"");
+    stream.context = context;
+}
+
 }  // namespace tributary::config

@@ -227,6 +227,7 @@ StreamSettings read_stream(Reader& reader, const Node& table) {
                         "use topic levels: \"{1}/{2}\"");
     }
     read_forward(reader, table, stream);
+    if (const auto* context = table.find("context")) read_context(reader, *context, stream);
     stream.text = stream_text(stream);
     return stream;
 }

@@ -69,6 +69,7 @@ void Alarms::on(const Place& place, const detect::Transition& transition, model:
         return;
     }
     event.announced = 1;
+    if (told_) told_(place, record, context);
     context.sink.emit(std::move(record));
     context.stats.events++;
 }

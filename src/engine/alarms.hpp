@@ -4,6 +4,7 @@
 // thread. A slot is one series and one detector; what they found is told by settle(). It does not run detectors.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +30,11 @@ class Alarms {
         size_t detector;
     };
 
+    // Hears of each event that opens or closes, before it is put out.
+    using Told = std::function<void(const Place&, const model::Event&, const Context&)>;
+
     explicit Alarms(const config::StreamSettings& settings);
+    void tell(Told told) { told_ = std::move(told); }
 
     void resize(size_t slots) { events_.resize(slots); }
     // One finding, in the order of the readings. Whether an event opened.
@@ -59,6 +64,7 @@ class Alarms {
 
     std::vector<detect::Common> common_;  // by detector
     std::vector<Event> events_;           // by slot
+    Told told_;
 };
 
 // 16 hex digits. nth: see detect::Transition.

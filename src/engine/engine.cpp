@@ -85,6 +85,12 @@ class StreamEngine final : public Engine {
         return next;
     }
 
+    uint64_t context_floor() const override {
+        uint64_t floor = UINT64_MAX;
+        for (const auto& stream : s_.streams) floor = std::min(floor, stream->context_floor(s_.now_ns));
+        return floor;
+    }
+
     std::string checkpoint() const override;
     base::Result<> restore(std::string_view state) override;
 

@@ -41,6 +41,7 @@ struct Stats {  // since construction; for status
     uint64_t series_refused = 0, series_forgotten = 0;  // readings of one series too many; places given away
     uint64_t members_refused = 0;                       // readings of one member of a group too many
     uint64_t reduced = 0;                               // readings kept by downsamplers
+    uint64_t contexts = 0;                              // parts of raw context that were asked for
     uint64_t cut_windows = 0;                           // windows of downsamplers reduced in parts for want of room
     size_t series = 0, open_events = 0, mutes = 0;
     size_t detector_bytes = 0, detected_series = 0;  // what detectors keep, of how many series
@@ -69,6 +70,9 @@ class Engine {
     virtual std::string checkpoint() const = 0;
     virtual base::Result<> restore(std::string_view state) = 0;  // of the same kEngineVersion; else an error
     virtual Stats stats() const = 0;
+    // The smallest seq of an intake record that a context range of later outputs may ask for; UINT64_MAX = none. Walks
+    // all series: now and then only.
+    virtual uint64_t context_floor() const = 0;
     // Every window that ends at or before it is out; kNever while none is open. Walks all series: now and then only.
     virtual int64_t watermark_ns() const = 0;
 };
@@ -95,6 +99,8 @@ class Projection {
     // Readings of the message in that stream; false: it cannot be decoded there (the engine puts it in the dead log).
     virtual bool readings(const model::Message& message, int64_t arrival_ns, uint32_t stream,
                           std::vector<Projected>& out) = 0;
+    // Whether messages of the topic may have readings of that series in that stream.
+    virtual bool gives(std::string_view topic, uint32_t stream, std::string_view series) = 0;
     // The clock state in force from here on (`clock` records; synced at first): it decides about stamps and marks.
     virtual void set_clock(model::ClockState state) = 0;
 };

@@ -62,6 +62,17 @@ MessageProjection::Route MessageProjection::make_route(std::string_view topic) c
     return route;
 }
 
+bool MessageProjection::gives(std::string_view topic, uint32_t stream, std::string_view series) {
+    const Route& known = route(topic);
+    auto name = known.series.begin();
+    for (const uint32_t other : known.streams) {
+        const auto end = name + static_cast<std::ptrdiff_t>(settings_->streams[other].values.size());
+        if (other == stream) return std::find(name, end, series) != end;
+        name = end;
+    }
+    return false;
+}
+
 bool MessageProjection::readings(const model::Message& message, int64_t arrival_ns, uint32_t stream,
                                  std::vector<Projected>& out) {
     uint64_t replaced = 0;

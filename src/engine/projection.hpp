@@ -23,6 +23,7 @@ class MessageProjection final : public Projection {
     const std::vector<uint32_t>& streams_of(std::string_view topic) override { return route(topic).streams; }
     bool readings(const model::Message& message, int64_t arrival_ns, uint32_t stream,
                   std::vector<Projected>& out) override;
+    bool gives(std::string_view topic, uint32_t stream, std::string_view series) override;
     void set_clock(model::ClockState state) override { clock_ = state; }
 
     // The same with the reason; `replaced` counts stamps that arrival took the place of.

@@ -9,6 +9,18 @@
 
 namespace tributary::engine {
 
+namespace {
+
+// How long a range waits for readings out of order.
+int64_t context_lateness(const config::StreamSettings& settings) {
+    constexpr int64_t kMost = 5 * 60 * base::kNsPerSecond;
+    int64_t lateness_ns = 0;
+    for (const auto& window : settings.windows) lateness_ns = std::max(lateness_ns, window.lateness_ns);
+    return std::min(lateness_ns, kMost);
+}
+
+}  // namespace
+
 StreamState::StreamState(const config::StreamSettings& settings)
     : settings_(&settings), windows_(settings), alarms_(settings) {
     for (size_t i = 0; i < settings.detectors.size(); i++) {
@@ -26,6 +38,11 @@ StreamState::StreamState(const config::StreamSettings& settings)
         stages_.push_back(std::move(stage));
     }
     if (settings.downsample) thinning_ = std::make_unique<Thinning>(settings);
+    if (!settings.context) return;
+    ranges_ = std::make_unique<ContextRanges>(*settings.context, context_lateness(settings));
+    alarms_.tell([this](const Alarms::Place& place, const model::Event& event, const Context& context) {
+        on_event(place, event, context);
+    });
 }
 
 void StreamState::rebind(const config::StreamSettings& settings) {
@@ -40,11 +57,13 @@ model::Origin StreamState::origin(model::SeriesId series) const {
 Use StreamState::add(std::string_view name, const model::Reading& reading, const Context& context) {
     const bool number = reading.value.kind != model::ValueKind::text;
     const bool windowed = windows_.takes(reading.value.kind), detected = number && !settings_->detectors.empty();
-    if (!windowed && !detected && !thinning_) return Use::none;
+    if (!windowed && !detected && !thinning_ && !ranges_) return Use::none;
     const auto series = admit(name, context);
     if (!series) return Use::refused;
     ahead_ns_[*series] =
         std::max(ahead_ns_[*series], reading.mark == model::TimeMark::device ? reading.event_ns : base::kNever);
+    if (ranges_) ranges_->reading(*series, reading.event_ns, context.seq, context.now_ns);
+    if (!windowed && !detected && !thinning_) return Use::none;
     const bool kept = thinning_ && thin(*series, reading, context);
     if (windowed) {
         late_.clear();
@@ -55,6 +74,7 @@ Use StreamState::add(std::string_view name, const model::Reading& reading, const
         if (taken == 0) return kept ? Use::used : Use::late;
     }
     if (detected) detect(*series, reading, context);
+    if (ranges_) follow_context(*series, context);
     return kept || windowed || detected ? Use::used : Use::late;
 }
 
@@ -109,6 +129,7 @@ void StreamState::forget(model::SeriesId series, const Context& context) {
         newest_ns_[series] = INT64_MIN;
     }
     for (Groups& groups : groups_) groups.forget(series, context);
+    if (ranges_) end_context(series, context);
     series_.release(series);
     last_arrival_ns_[series] = base::kNever;
     ahead_ns_[series] = INT64_MIN;
@@ -172,6 +193,7 @@ void StreamState::ask_silent(const Context& context) {
         const auto silent = stages_[i].detector->on_silence(state_of(series, i));
         alarms_.settle(place(series, i), silent.finding, silent.finding.since_ns.value_or(newest_ns_[series]),
                        silent.value, silence_.mark(*slot), context);
+        if (ranges_) follow_context(series, context);
     }
 }
 
@@ -184,10 +206,41 @@ bool StreamState::acknowledge(const Acknowledgement& wanted, const Context& cont
                        [&](Groups& groups) { return groups.acknowledge(wanted, context); });
 }
 
+// An event that is put out wants its context.
+void StreamState::on_event(const Alarms::Place& place, const model::Event& event, const Context& context) {
+    const auto series = static_cast<model::SeriesId>(place.slot / stages_.size());
+    if (event.state == model::EventState::open)
+        ranges_->opened(series, place.detector, event.event_id, event.start_ns, context.now_ns, parts_);
+    if (event.state == model::EventState::closed) ranges_->closed(series, place.detector, *event.end_ns);
+}
+
+// Behind the detectors: what their events want.
+void StreamState::follow_context(model::SeriesId series, const Context& context) {
+    ranges_->settle(series, parts_);
+    emit_parts(context);
+}
+
+void StreamState::end_context(model::SeriesId series, const Context& context) {
+    ranges_->finish(series, parts_);
+    emit_parts(context);
+    ranges_->forget(series);
+}
+
+void StreamState::emit_parts(const Context& context) {
+    for (ContextRanges::Part& part : parts_) {
+        part.range.origin = origin(part.series);
+        context.sink.emit(std::move(part.range));
+        context.stats.contexts++;
+    }
+    parts_.clear();
+}
+
 void StreamState::close_idle(const Context& context) {
     windows_.close_idle(context.now_ns, closed_);
     emit_closed(context);
     ask_silent(context);
+    if (ranges_) ranges_->close_idle(context.now_ns, parts_);
+    emit_parts(context);
     if (!thinning_) return;
     while (const auto series = thinning_->flush_due(context.now_ns, reduced_)) emit_reduced(*series, context);
 }
@@ -199,6 +252,8 @@ void StreamState::flush(const Context& context) {
         for (size_t i = 0; i < stages_.size(); i++) alarms_.close(place(series, i), newest_ns_[series], context);
     for (Groups& groups : groups_) groups.flush(context);
     for (model::SeriesId series = 0; thinning_ && series < series_.size(); series++) flush_reduced(series, context);
+    for (model::SeriesId series = 0; ranges_ && series < series_.size(); series++) ranges_->finish(series, parts_);
+    emit_parts(context);
 }
 
 void StreamState::restart(int64_t back_ns, const Context& context) {
@@ -212,6 +267,7 @@ void StreamState::restart(int64_t back_ns, const Context& context) {
             flush_reduced(series, context);
             thinning_->forget(series);
         }
+        if (ranges_) end_context(series, context);
         if (series >= newest_ns_.size()) continue;
         for (size_t i = 0; i < stages_.size(); i++) {
             alarms_.close(place(series, i), newest_ns_[series], context);
@@ -225,6 +281,7 @@ void StreamState::restart(int64_t back_ns, const Context& context) {
     windows_.arrival_back(back_ns);
     silence_.arrival_back(back_ns);
     if (thinning_) thinning_->arrival_back(back_ns);
+    if (ranges_) ranges_->arrival_back(back_ns);
 }
 
 void StreamState::count(Stats& stats) const {
@@ -252,6 +309,7 @@ void StreamState::save(std::string& out) const {
     alarms_.save(out);
     for (const Groups& groups : groups_) groups.save(out);
     if (thinning_) thinning_->save(out);
+    if (ranges_) ranges_->save(out);
 }
 
 bool StreamState::load(base::ByteReader& in) {
@@ -272,6 +330,7 @@ bool StreamState::load(base::ByteReader& in) {
     for (Groups& groups : groups_)
         if (!groups.load(in, series_.size())) return false;
     if (thinning_ && !thinning_->load(in)) return false;
+    if (ranges_ && !ranges_->load(in)) return false;
     return in.ok();
 }
 

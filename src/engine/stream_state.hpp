@@ -14,6 +14,7 @@
 #include "detect/detector.hpp"
 #include "engine/alarms.hpp"
 #include "engine/context.hpp"
+#include "engine/context_ranges.hpp"
 #include "engine/engine.hpp"
 #include "engine/groups.hpp"
 #include "engine/silence.hpp"
@@ -47,14 +48,19 @@ class StreamState {
     void listen(bool connected, int64_t now_ns) { silence_.listen(connected, now_ns); }
 
     int64_t bound_ns() const {
-        const int64_t bound_ns = std::min(windows_.bound_ns(), silence_.bound_ns());
+        int64_t bound_ns = std::min(windows_.bound_ns(), silence_.bound_ns());
+        if (ranges_) bound_ns = std::min(bound_ns, ranges_->bound_ns());
         return thinning_ ? std::min(bound_ns, thinning_->bound_ns()) : bound_ns;
     }
     int64_t next_deadline_ns() const {
-        const int64_t next_ns = std::min(windows_.next_deadline_ns(), silence_.next_deadline_ns());
+        int64_t next_ns = std::min(windows_.next_deadline_ns(), silence_.next_deadline_ns());
+        if (ranges_) next_ns = std::min(next_ns, ranges_->next_deadline_ns());
         return thinning_ ? std::min(next_ns, thinning_->next_deadline_ns()) : next_ns;
     }
     int64_t complete_until_ns() const { return windows_.complete_until_ns(); }
+    uint64_t context_floor(int64_t now_ns) const {
+        return ranges_ ? ranges_->floor_seq(now_ns) : ContextRanges::kNoSeq;
+    }
     void count(Stats& stats) const;
 
     void save(std::string& out) const;
@@ -67,6 +73,10 @@ class StreamState {
         size_t offset = 0;  // of its bytes within a series
         bool watches_silence = false;
     };
+    void on_event(const Alarms::Place& place, const model::Event& event, const Context& context);
+    void follow_context(model::SeriesId series, const Context& context);
+    void end_context(model::SeriesId series, const Context& context);
+    void emit_parts(const Context& context);
     std::optional<model::SeriesId> admit(std::string_view series, const Context& context);
     void forget_silent(const Context& context);
     void forget(model::SeriesId series, const Context& context);
@@ -89,8 +99,9 @@ class StreamState {
     const config::StreamSettings* settings_;
     model::SeriesTable series_;
     stream::WindowStage windows_;
-    Silence silence_;                     // slots as alarms_
-    std::unique_ptr<Thinning> thinning_;  // null: none is configured
+    Silence silence_;                        // slots as alarms_
+    std::unique_ptr<Thinning> thinning_;     // null: none is configured
+    std::unique_ptr<ContextRanges> ranges_;  // null: no raw context
     std::vector<Stage> stages_;
     std::vector<int64_t> last_arrival_ns_;  // by series
     std::vector<int64_t> ahead_ns_;         // by series: its greatest event time; kNever where arrival stood in
@@ -103,6 +114,7 @@ class StreamState {
     std::vector<stream::Closed> closed_;    // reused
     std::vector<stream::Late> late_;
     std::vector<downsample::Reduced> reduced_;
+    std::vector<ContextRanges::Part> parts_;
 };
 
 }  // namespace tributary::engine

@@ -12,15 +12,20 @@ namespace {
 constexpr uint64_t kReplayMessages = 500'000;
 // ...or when time has passed, at a pace that keeps checkpoints within this many bytes a day.
 constexpr double kCheckpointBytesADay = 64.0 * 1024 * 1024;
+constexpr int64_t kRefreshEvery = 5 * base::kNsPerSecond;  // what walks all series
 constexpr int64_t kCheckpointEvery = 10 * 60 * base::kNsPerSecond;
 
 }  // namespace
 
 class EngineLoop::Collector final : public engine::Sink {
   public:
-    void emit(model::Output&& output) override { blocks_[model::log_of(output)].add(output); }
+    void emit(model::Output&& output) override {
+        if (const auto* range = std::get_if<model::ContextRange>(&output)) context_from_.push_back(range->from_seq);
+        blocks_[model::log_of(output)].add(output);
+    }
     EngineOutputs take() {
         EngineOutputs out;
+        out.context_from = std::exchange(context_from_, {});
         for (auto& [log, block] : blocks_)
             if (const uint32_t count = block.count(); count > 0) out.blocks[log] = {block.take(), count};
         return out;
@@ -28,6 +33,7 @@ class EngineLoop::Collector final : public engine::Sink {
 
   private:
     std::map<model::Log, model::OutputBlockWriter> blocks_;
+    std::vector<uint64_t> context_from_;
 };
 
 EngineLoop::EngineLoop(BlockSource source, Writer& writer, OpenBlock& open, const ArrivalClock& arrival,
@@ -89,6 +95,8 @@ base::Result<> EngineLoop::recover() {
     }
     if (done > from) base::log::info("engine: state rebuilt from {} intake records", done - from);
     position_ = std::max<uint64_t>(position_, done);
+    context_floor_ = engine_->context_floor();
+    writer_.context_floor(context_floor_);  // before the first trim
     return {};
 }
 
@@ -158,6 +166,7 @@ void EngineLoop::process(const store::Block& block, uint64_t from, bool suppress
         outputs.cursor = end;
         outputs.time_ns = newest;
         outputs.ledger = std::move(ledger);
+        outputs.context_floor = refresh_context_floor();
         writer_.engine_outputs(std::move(outputs));
     }
     since_checkpoint_ += messages;
@@ -201,10 +210,17 @@ void EngineLoop::report_bounds() {
     over_bounds_ = over;
 }
 
-void EngineLoop::refresh_watermark() {
-    constexpr int64_t kEvery = 5 * base::kNsPerSecond;
+// An old one is a safe one, but where there was none.
+uint64_t EngineLoop::refresh_context_floor() {
     const int64_t now = clock_.boot_ns();
-    if (now - watermark_at_ns_ < kEvery) return;
+    if (context_floor_ != UINT64_MAX && now - floor_at_ns_ < kRefreshEvery) return context_floor_;
+    floor_at_ns_ = now;
+    return context_floor_ = engine_->context_floor();
+}
+
+void EngineLoop::refresh_watermark() {
+    const int64_t now = clock_.boot_ns();
+    if (now - watermark_at_ns_ < kRefreshEvery) return;
     watermark_at_ns_ = now;
     watermark_ns_ = engine_->watermark_ns();
 }

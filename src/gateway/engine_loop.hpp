@@ -50,6 +50,7 @@ class EngineLoop {
     int64_t next_tick_ns() const;
     void tick_if_due();
     void refresh_watermark();
+    uint64_t refresh_context_floor();
     void report_bounds();
     void checkpoint_if_worth(bool at_stop);
 
@@ -66,7 +67,8 @@ class EngineLoop {
     std::atomic<uint64_t> position_{1}, progress_{0}, repaired_{0};
     std::atomic<bool> idle_{true};
     std::atomic<int64_t> watermark_ns_{base::kNever};
-    int64_t watermark_at_ns_ = 0;
+    int64_t watermark_at_ns_ = 0, floor_at_ns_ = 0;
+    uint64_t context_floor_ = UINT64_MAX;
     uint64_t over_bounds_ = 0;                  // what bounds have cost, when it was last looked at
     int64_t over_bounds_at_ns_ = base::kNever;  // boot time of the last growth; kNever: well
     uint64_t since_checkpoint_ = 0;

@@ -13,11 +13,17 @@ base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Setting
     auto cursors = loop->source_.reader().cursors();
     if (!cursors) return cursors.error();
     const auto cursor = [&](model::Log log) { return std::max<uint64_t>((*cursors)[kafka_cursor(log)], 1); };
-    // Events first: they are few, and somebody waits for them.
-    for (const auto log :
-         {model::Log::events, model::Log::windows, model::Log::reduced, model::Log::late, model::Log::dead})
+    const auto output = [&](model::Log log) {
         loop->feeds_.push_back(
             std::make_unique<OutputFeed>(log, cursor(log), loop->source_, settings.gateway.id, settings.kafka.prefix));
+    };
+    // Events first: they are few, and somebody waits for them; then what explains them.
+    output(model::Log::events);
+    auto context = std::make_unique<ContextFeed>(cursor(model::Log::context), loop->source_, settings.gateway.id,
+                                                 settings.kafka.prefix, metrics);
+    loop->context_feed_ = context.get();
+    loop->feeds_.push_back(std::move(context));
+    for (const auto log : {model::Log::windows, model::Log::reduced, model::Log::late, model::Log::dead}) output(log);
     auto status = std::make_unique<StatusFeed>(settings.gateway.id, settings.kafka.prefix, incarnation);
     loop->status_feed_ = status.get();
     loop->feeds_.push_back(std::move(status));

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "gateway/context_feed.hpp"
 #include "gateway/feeds.hpp"
 #include "gateway/status_feed.hpp"
 #include "gateway/writer.hpp"
@@ -28,6 +29,7 @@ class KafkaLoop final : public kafka::Progress {
     void wake() { replicator_->wake(); }
     bool finish(int64_t flush_ns);  // delivers what it can, at most so long, and stops
     kafka::Status status() const { return replicator_->status(); }
+    uint64_t context_incomplete() const { return context_feed_->incomplete(); }
     void publish_status(std::string json, int64_t time_ms);  // any thread
     uint64_t progress() const { return progress_.load(); }
 
@@ -42,7 +44,8 @@ class KafkaLoop final : public kafka::Progress {
     BlockSource source_;
     Writer& writer_;
     std::vector<std::unique_ptr<kafka::Feed>> feeds_;
-    StatusFeed* status_feed_ = nullptr;  // one of feeds_
+    StatusFeed* status_feed_ = nullptr;    // one of feeds_
+    ContextFeed* context_feed_ = nullptr;  // another
     std::unique_ptr<kafka::Replicator> replicator_;
     std::atomic<bool> stopping_{false};
     std::atomic<uint64_t> progress_{0};

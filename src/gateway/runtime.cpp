@@ -336,6 +336,7 @@ int64_t Runtime::oldest_unsent_ns() const {
 void Runtime::fill(StatusSnapshot& s) const {
     s.mqtt = session_->status();
     s.kafka = kafka_->status();
+    s.context_incomplete = kafka_->context_incomplete();
     s.engine = engine_->stats();
     s.engine_cursor = engine_->position();
     s.watermark_ns = engine_->watermark_ns();

@@ -103,6 +103,7 @@ void mqtt_and_kafka(JsonObject& top, const StatusSnapshot& s) {
     kafka.integer("delivered", s.kafka.delivered).integer("refused", s.kafka.refused).integer("resent", s.kafka.resent);
     kafka.integer("clamped", s.kafka.clamped).integer("producers", s.kafka.producers);
     kafka.integer("in_flight", static_cast<uint64_t>(s.kafka.in_flight)).text("mock_brokers", s.kafka.mock_brokers);
+    kafka.integer("context_incomplete", s.context_incomplete);
     kafka.end();
 }
 
@@ -164,7 +165,7 @@ void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
     if (s.engine.groups > 0)
         engine.integer("groups", static_cast<uint64_t>(s.engine.groups))
             .integer("group_bytes", static_cast<uint64_t>(s.engine.group_bytes));
-    engine.integer("reduced", s.engine.reduced);
+    engine.integer("reduced", s.engine.reduced).integer("context_ranges", s.engine.contexts);
     bounds(engine, s.engine);
     engine.end();
 }

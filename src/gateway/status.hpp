@@ -30,6 +30,7 @@ struct StatusSnapshot {
     int64_t now_ns = 0, started_ns = 0;  // arrival time
     std::vector<metrics::HealthState> health;
     mqtt::SessionStatus mqtt;
+    uint64_t context_incomplete = 0;  // context ranges that lack messages, since the start
     kafka::Status kafka;
     std::string kafka_brokers;
     engine::Stats engine;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,8 @@ struct EngineOutputs {
     uint64_t cursor = 0;  // intake below it is done
     int64_t time_ns = 0;  // arrival time of the newest record
     model::Ledger ledger;
+    std::vector<uint64_t> context_from;   // of the records in the context log, in order: from_seq
+    uint64_t context_floor = UINT64_MAX;  // context records to come ask for no intake below it
 };
 
 class Writer {
@@ -60,6 +63,7 @@ class Writer {
     void never_wait();
     void engine_outputs(EngineOutputs&& outputs);
     void checkpoint(store::Checkpoint&& checkpoint);
+    void context_floor(uint64_t seq);  // before start(): as EngineOutputs::context_floor
     // Kafka thread.
     void kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta);
     void refused(const model::RefusedRecord& record);
@@ -110,6 +114,9 @@ class Writer {
     void trim();
     void published(Transaction& transaction, const std::vector<store::Appended>& appended);
     void plan_trim(store::Batch& batch);
+    void load_context();
+    void asked(uint64_t from_seq);
+    uint64_t context_needs(uint64_t cursor);
     void merge_locked(Pending&& part, int64_t due_ns);
 
     const WriterSettings settings_;
@@ -140,6 +147,11 @@ class Writer {
     std::shared_ptr<const ClockHistory> committed_clocks_ = std::make_shared<ClockHistory>();
     size_t blocks_since_trim_ = 0;
     int64_t commit_ns_ = 0;  // what one takes, smoothed
+    // Context ranges that Kafka may not have yet, as (seq, from_seq): those for which no later one asks for as much or
+    // more. So the first is the smallest.
+    std::deque<std::pair<uint64_t, uint64_t>> asked_;
+    uint64_t next_context_ = 1;  // seq of the next one
+    uint64_t context_floor_ = UINT64_MAX;
     std::string report_at_start_;
     std::thread thread_;
 };

@@ -125,7 +125,7 @@ Trouble trouble_of(rd_kafka_resp_err_t error) {
 }
 
 std::string topic_of(const config::KafkaSettings& settings, model::Log log) {
-    const bool readings = log == model::Log::intake || log == model::Log::reduced;
+    const bool readings = log == model::Log::intake || log == model::Log::reduced || log == model::Log::context;
     return base::format("{}.{}", settings.prefix, readings ? "readings" : model::log_name(log));
 }
 

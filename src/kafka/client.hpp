@@ -48,6 +48,6 @@ enum class Trouble {
 Trouble trouble_of(rd_kafka_resp_err_t error);
 
 std::string topic_of(const config::KafkaSettings& settings, model::Log log);  // intake: <prefix>.readings
-const std::vector<model::Log>& sent_logs();                                   // one for each topic (reduced has intake's)
+const std::vector<model::Log>& sent_logs();  // one for each topic (reduced, context: intake's)
 
 }  // namespace tributary::kafka

@@ -25,7 +25,7 @@ void Lane::push() {
     Slot& slot = at(tail_++);
     slot.seq = item_.seq, slot.n = item_.n;
     slot.state = item_.nothing ? State::delivered : State::waiting;
-    slot.last = item_.last || item_.nothing, slot.nothing = item_.nothing;
+    slot.last = item_.last || item_.nothing, slot.nothing = item_.nothing, slot.complete = item_.complete;
     slot.sent_before = slot.stamp_refused = false;
     slot.accounts = item_.accounts;
 }
@@ -34,16 +34,18 @@ const Item* Lane::fetch(int& budget) {
     if (has_item_) return &item_;
     while (budget > 0 && tail_ - head_ < kMostUnsettled) {
         item_.accounts = nullptr;
-        item_.nothing = false, item_.last = true;
+        item_.nothing = item_.complete = item_.busy = false, item_.last = true;
         item_.value = {};
         item_.keep.reset();
         if (!feed_.next(item_)) return nullptr;
         budget--;
         if (item_.nothing && head_ == tail_) {  // the common case of a log that sends little
-            cursor_ = item_.seq + 1;
-            moved_ = true;
+            Slot passed;
+            passed.seq = item_.seq, passed.nothing = true, passed.complete = item_.complete;
+            pass(passed);
             continue;
         }
+        if (item_.seq == part_seq_ && item_.n < part_n_) continue;
         // On the way back to where we were: pass what is done. A feed that gives other items than before (a new
         // configuration) is right; what we knew is forgotten.
         if (send_ < tail_ && (at(send_).seq != item_.seq || at(send_).n != item_.n))
@@ -110,29 +112,33 @@ bool Lane::may_send_singly(std::string_view key) {
 }
 
 void Lane::settle() {
-    uint64_t scan = head_;
-    bool refused = false;
-    while (scan < send_ && at(scan).state >= State::delivered) {
-        const Slot& slot = at(scan++);
-        refused |= slot.state == State::refused;
-        if (!slot.last) continue;
-        count(slot, refused);
-        refused = false;
-        cursor_ = slot.seq + 1;
-        moved_ = true;
-        head_ = scan;
+    while (head_ < send_ && at(head_).state >= State::delivered) {
+        const Slot& slot = at(head_++);
+        part_refused_ |= slot.state == State::refused;
+        if (slot.last)
+            pass(slot);
+        else
+            part_seq_ = slot.seq, part_n_ = slot.n + 1;
     }
+}
+
+void Lane::pass(const Slot& last) {
+    count(last);
+    part_refused_ = false;
+    part_n_ = 0;
+    cursor_ = last.seq + 1;
+    moved_ = true;
 }
 
 // A message that gave several records is `rejected` as soon as one of them was refused: nothing looks better than it
 // is.
-void Lane::count(const Slot& last, bool refused) {
-    if (last.nothing) return;
+void Lane::count(const Slot& last) {
+    if (last.nothing && !last.complete) return;
     if (last.accounts != nullptr) {
         Tally& tally = tallies_[last.accounts];
-        (refused ? tally.rejected : tally.forwarded)++;
+        (part_refused_ ? tally.rejected : tally.forwarded)++;
     }
-    if (log() != model::Log::intake) (refused ? account_.refused : account_.delivered)++;
+    if (log() != model::Log::intake) (part_refused_ ? account_.refused : account_.delivered)++;
 }
 
 void Lane::report(Progress& progress) {

@@ -24,7 +24,7 @@ class Lane {
         uint32_t n = 0;
         State state = State::waiting;
         bool last = true;
-        bool nothing = false;
+        bool nothing = false, complete = false;
         bool sent_before = false;
         bool stamp_refused = false;
         int64_t stamp_ms = 0;  // as sent
@@ -40,6 +40,7 @@ class Lane {
     // The next record to send, or null: nothing now. Takes at most `budget` items from the feed. The same one again
     // until sent() or refuse() was called.
     const Item* fetch(int& budget);
+    bool busy() const { return item_.busy; }     // fetch() gave null, but not for want of records
     Slot& pending() { return at(send_); }        // of the item fetch() gave
     uint64_t position() const { return send_; }  // of the item fetch() gave; travels with the record
     void sent();
@@ -71,7 +72,8 @@ class Lane {
     Slot& at(uint64_t position) { return ring_[position & (ring_.size() - 1)]; }
     void push();
     void settle();
-    void count(const Slot& last, bool refused);
+    void pass(const Slot& last);
+    void count(const Slot& last);
 
     struct Tally {
         uint64_t forwarded = 0, rejected = 0;
@@ -80,7 +82,7 @@ class Lane {
     Feed& feed_;
     std::string topic_;
     std::vector<Slot> ring_;                   // a power of two
-    uint64_t head_ = 0, send_ = 0, tail_ = 0;  // head: first of the oldest unsettled source record; send: next to send
+    uint64_t head_ = 0, send_ = 0, tail_ = 0;  // head: oldest unsettled; send: next to send
     uint64_t singly_until_ = 0;
     std::unordered_set<std::string> keys_;  // in flight while sending singly
     size_t flying_ = 0;
@@ -88,6 +90,10 @@ class Lane {
     bool has_item_ = false;
     uint64_t cursor_;
     bool moved_ = false;
+    // Of a source record that gives many: its first records, settled before the last one is known.
+    uint64_t part_seq_ = 0;
+    uint32_t part_n_ = 0;        // those below it
+    bool part_refused_ = false;  // one of them was
     model::LogAccount account_;
     std::unordered_map<const Accounts*, Tally> tallies_;
 };

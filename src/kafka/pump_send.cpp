@@ -12,7 +12,7 @@ bool Pump::check_due(int64_t now_ns) const {
 // The wait of an outage happens in here: a broker that comes back ends it.
 void Pump::check(int64_t timeout_ns) {
     std::vector<std::string> names;
-    for (const auto& lane : lanes_)  // intake and reduced share one
+    for (const auto& lane : lanes_)  // intake, reduced and context share one
         if (std::find(names.begin(), names.end(), lane.topic()) == names.end()) names.push_back(lane.topic());
     const int limit_ms = std::max(1, std::min(to_ms(timeout_ns), static_cast<int>(check_ms_)));
     const TopicCheck found = check_topics(producer_->handle(), names, limit_ms);
@@ -91,7 +91,7 @@ bool Pump::pull(size_t index, int& budget) {
     while (others + lane.flying() < window) {
         const Item* item = lane.fetch(budget);
         if (item == nullptr) {
-            more_ |= budget == 0;
+            more_ |= budget == 0 || lane.busy();
             return any;
         }
         if (sending_ == Sending::singly && !lane.may_send_singly(item->record->key)) break;

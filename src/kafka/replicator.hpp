@@ -30,8 +30,10 @@ using Accounts = std::vector<std::string>;
 struct Item {
     uint64_t seq = 0;
     uint32_t n = 0;
-    bool last = true;                             // no more Kafka records from this seq
-    bool nothing = false;                         // this seq gives no Kafka record at all: the cursor just passes it
+    bool last = true;       // no more Kafka records from this seq
+    bool nothing = false;   // no (more) Kafka record from this seq: the cursor just passes it
+    bool complete = false;  // with nothing: all that was owed for it is done, it counts in its log
+    bool busy = false;      // with false from next(): not done looking, ask again soon
     const record::KafkaRecord* record = nullptr;  // valid until the next call
     std::string_view value;                       // when it points into `keep`, it is sent without a copy
     std::shared_ptr<const void> keep;             // keeps value alive; null = value must be copied

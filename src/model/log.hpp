@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The named logs of the store. The number stands on disk (docs/formats/store.md), the name in tb-id and topics.
 // Static data, any thread. A new log gets a new number; numbers are never used again.
-// What it does not do: say who writes which log (engine: windows, events, late, dead, reduced; kafka: refused).
+// What it does not do: say who writes which log (engine: windows, events, late, dead, reduced, context; kafka:
+// refused).
 #pragma once
 
 #include <array>
@@ -20,12 +21,14 @@ enum class Log : uint8_t {
     dead = 5,
     refused = 6,
     status = 7,
-    reduced = 8
+    reduced = 8,
+    context = 9
 };
-constexpr size_t kLogNumbers = 9;  // all numbers are below it
+constexpr size_t kLogNumbers = 10;  // all numbers are below it
 
 // The ones in the store. `status` is none of them: the newest word about the gateway itself, made when it is sent.
-constexpr std::array kLogs{Log::intake, Log::windows, Log::events, Log::late, Log::dead, Log::refused, Log::reduced};
+constexpr std::array kLogs{Log::intake, Log::windows, Log::events,  Log::late,
+                           Log::dead,   Log::refused, Log::reduced, Log::context};
 
 constexpr std::string_view log_name(Log log) {
     switch (log) {
@@ -45,6 +48,8 @@ constexpr std::string_view log_name(Log log) {
             return "status";
         case Log::reduced:
             return "reduced";
+        case Log::context:
+            return "context";
     }
     return "?";
 }

@@ -12,7 +12,7 @@ namespace {
 using base::ByteReader;
 
 constexpr uint8_t kFormat = 1;
-enum Kind : uint8_t { kWindow = 1, kEvent = 2, kLate = 3, kDead = 4, kRefused = 5, kReduced = 6 };
+enum Kind : uint8_t { kWindow = 1, kEvent = 2, kLate = 3, kDead = 4, kRefused = 5, kReduced = 6, kContext = 7 };
 
 void put(std::string& out, const Origin& origin) {
     base::put_text(out, origin.series);
@@ -191,7 +191,7 @@ void encode(std::string& out, const RefusedRecord& r) {
 
 RefusedRecord get_refused(ByteReader& in) {
     RefusedRecord r;
-    r.source = get_enum(in, Log::reduced);
+    r.source = get_enum(in, Log::context);
     r.seq = in.varint();
     r.n = static_cast<uint32_t>(in.varint());
     for (auto* text : {&r.topic, &r.key, &r.code, &r.detail}) *text = in.text();
@@ -228,10 +228,33 @@ Reduced get_reduced(ByteReader& in) {
     return r;
 }
 
+void encode(std::string& out, const ContextRange& c) {
+    out.push_back(kContext);
+    put(out, c.origin);
+    base::put_varint(out, c.event_ids.size());
+    for (const auto& id : c.event_ids) base::put_text(out, id);
+    base::put_signed(out, c.from_ns);
+    base::put_signed(out, c.to_ns);
+    base::put_varint(out, c.from_seq);
+    base::put_varint(out, c.to_seq);
+}
+
+ContextRange get_context(ByteReader& in) {
+    ContextRange c;
+    c.origin = get_origin(in);
+    const uint64_t ids = in.varint();
+    for (uint64_t i = 0; i < ids && in.ok(); i++) c.event_ids.emplace_back(in.text());
+    c.from_ns = in.signed_varint();
+    c.to_ns = in.signed_varint();
+    c.from_seq = in.varint();
+    c.to_seq = in.varint();
+    return c;
+}
+
 }  // namespace
 
 Log log_of(const Output& output) {
-    constexpr std::array kOf{Log::windows, Log::events, Log::late, Log::dead, Log::refused, Log::reduced};
+    constexpr std::array kOf{Log::windows, Log::events, Log::late, Log::dead, Log::refused, Log::reduced, Log::context};
     return kOf[output.index()];
 }
 
@@ -260,6 +283,9 @@ base::Result<Output> decode_output(std::string_view bytes) {
             break;
         case kReduced:
             output = get_reduced(in);
+            break;
+        case kContext:
+            output = get_context(in);
             break;
         default:
             in.fail();

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the engine puts out, one record each in the windows, events, late, dead and reduced logs (and kafka's refused
-// log).
-// Self-contained: it can be turned into a Kafka record without the configuration that made it. Bytes:
-// docs/formats/output-record.md.
+// What the engine puts out, one record each in the windows, events, late, dead, reduced and context logs (and kafka's
+// refused log). Self-contained: it can be turned into a Kafka record without the configuration that made it; only a
+// ContextRange is an order for readings of the intake log. Bytes: docs/formats/output-record.md.
 #pragma once
 
 #include <cstdint>
@@ -143,7 +142,18 @@ struct Reduced {
     bool operator==(const Reduced&) const = default;
 };
 
-using Output = std::variant<Window, Event, LateReading, DeadLetter, RefusedRecord, Reduced>;
+// Readings of one series that go to Kafka at full rate because of events: those with an event time in [from, to) among
+// the messages [from_seq, to_seq] of the intake log. Ranges of one stream and series never share a reading.
+struct ContextRange {
+    Origin origin;
+    std::vector<std::string> event_ids;  // whose context it is, in the order in which they opened; at least one
+    int64_t from_ns = 0, to_ns = 0;
+    uint64_t from_seq = 0, to_seq = 0;
+
+    bool operator==(const ContextRange&) const = default;
+};
+
+using Output = std::variant<Window, Event, LateReading, DeadLetter, RefusedRecord, Reduced, ContextRange>;
 
 constexpr size_t kDeadPayloadBytes = 64 * 1024;
 

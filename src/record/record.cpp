@@ -48,6 +48,18 @@ void end(JsonObject& json, const Source& source, const KafkaRecord& out, std::st
     json.end();
 }
 
+void append_events(JsonObject& json, std::span<const std::string> ids) {
+    if (ids.empty()) return;
+    json.text("event_id", ids[0]);
+    if (ids.size() == 1) return;
+    std::string& out = json.key("event_ids");
+    for (size_t i = 0; i < ids.size(); i++) {
+        out.push_back(i == 0 ? '[' : ',');
+        append_json_text(out, ids[i]);
+    }
+    out.push_back(']');
+}
+
 void write(const Source& source, const model::Window& window, KafkaRecord& out) {
     JsonObject json(out.value);
     json.text("series", window.origin.series).text("window", window.window);
@@ -108,6 +120,16 @@ void write(const Source& source, const model::Reduced& reduced, KafkaRecord& out
     end(json, source, out, reduced.origin.unit, reduced.origin.labels);
 }
 
+// Never sent as it is: the readings it asks for are.
+void write(const Source& source, const model::ContextRange& context, KafkaRecord& out) {
+    JsonObject json(out.value);
+    json.text("series", context.origin.series).text("stream", context.origin.stream);
+    append_events(json, context.event_ids);
+    json.integer("start", ns_to_ms(context.from_ns)).integer("end", ns_to_ms(context.to_ns));
+    json.integer("from_seq", context.from_seq).integer("to_seq", context.to_seq);
+    end(json, source, out, context.origin.unit, context.origin.labels);
+}
+
 // Never sent; for `tributary dead`.
 void write(const Source& source, const model::RefusedRecord& refused, KafkaRecord& out) {
     JsonObject json(out.value);
@@ -138,6 +160,9 @@ void start(const Source& source, const model::RefusedRecord& refused, KafkaRecor
 void start(const Source& source, const model::Reduced& reduced, KafkaRecord& out) {
     begin(source, "readings", reduced.origin.series, ns_to_ms(reduced.event_ns), reduced.mark, out);
 }
+void start(const Source& source, const model::ContextRange& context, KafkaRecord& out) {
+    begin(source, "context", context.origin.series, ns_to_ms(context.from_ns), model::TimeMark::device, out);
+}
 
 }  // namespace
 
@@ -160,7 +185,8 @@ void project(const Source& source, const model::Output& output, uint64_t seq, Ka
 }
 
 void project(const Source& source, std::string_view series, const model::Reading& reading, std::string_view unit,
-             const model::Labels& labels, uint64_t seq, uint32_t n, bool several, KafkaRecord& out) {
+             const model::Labels& labels, uint64_t seq, uint32_t n, bool several, KafkaRecord& out,
+             std::span<const std::string> event_ids) {
     const int64_t ts = ns_to_ms(reading.event_ns);
     begin(source, "readings", series, ts, reading.mark, out);
     append_id(out.id, source.incarnation, model::Log::intake, seq, n, several);
@@ -168,6 +194,7 @@ void project(const Source& source, std::string_view series, const model::Reading
     json.text("series", series).integer("ts", ts);
     append_value(json.key("value"), reading.value.kind, reading.value.number, reading.value.text);
     if (reading.quality != model::Quality::good) json.text("quality", model::quality_name(reading.quality));
+    append_events(json, event_ids);
     end(json, source, out, unit, labels);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,9 +36,11 @@ struct KafkaRecord {
 void append_id(std::string& out, std::string_view incarnation, model::Log log, uint64_t seq, uint32_t n, bool several);
 
 void project(const Source& source, const model::Output& output, uint64_t seq, KafkaRecord& out);
-// A reading (forward "all"): topic <prefix>.readings, key = series. n counts only when `several`.
+// A reading (forward "all"): topic <prefix>.readings, key = series. n counts only when `several`. event_ids: of the
+// events whose context it is; empty = none.
 void project(const Source& source, std::string_view series, const model::Reading& reading, std::string_view unit,
-             const model::Labels& labels, uint64_t seq, uint32_t n, bool several, KafkaRecord& out);
+             const model::Labels& labels, uint64_t seq, uint32_t n, bool several, KafkaRecord& out,
+             std::span<const std::string> event_ids = {});
 // A message as it came (forward "raw"): value = payload bytes (the caller may send its own copy-free view instead:
 // with_value = false leaves value empty), key = MQTT topic. clock: its state when the message came.
 void project_raw(const Source& source, const model::Message& message, uint64_t seq, int64_t arrival_ns,
