@@ -15,6 +15,7 @@
 #include "detect/detector.hpp"
 #include "engine/engine.hpp"
 #include "gateway/replay.hpp"
+#include "gateway/replay_context.hpp"
 #include "record/record.hpp"
 
 namespace tributary::gateway {
@@ -40,9 +41,11 @@ class Printer final : public engine::Sink {
         said_.onset = std::max(said_.onset, opened ? score : std::min(score, detect::kNoAlarm));
         said_.alarm |= alarm;
     }
-    void reading(const engine::Projected& p, uint64_t seq, uint32_t n, bool several) {
+    void reading(const engine::Projected& p, uint64_t seq, uint32_t n, bool several,
+                 std::span<const std::string> event_ids = {}) {
         if (watch_) return;
-        record::project(source_, p.series, p.reading, p.stream->unit, p.stream->labels, seq, n, several, record_);
+        record::project(source_, p.series, p.reading, p.stream->unit, p.stream->labels, seq, n, several, record_,
+                        event_ids);
         print();
     }
     void set_clock(model::ClockState state) { clock_ = state; }
@@ -72,14 +75,15 @@ class Printer final : public engine::Sink {
     Said said_;
 };
 
-// One engine, and beside it what kafka_loop does in the gateway: forwarded readings.
-class Line {
+// One engine, and beside it what kafka_loop does in the gateway: forwarded readings and raw context.
+class Line final : engine::Sink {
   public:
     Line(const config::Settings& settings, Printer& printer, uint64_t& seq)
         : printer_(printer), seq_(seq), engine_(engine::make_engine()) {
         const std::string text = config::engine_text(settings);
         settings_ = std::make_shared<const config::Settings>(settings);
         projection_ = engine::make_projection(settings_);
+        context_.configure(settings_);
         take(INT64_MIN, model::ConfigRecord{engine::kEngineVersion, text});
     }
 
@@ -89,15 +93,20 @@ class Line {
         record.seq = ++seq_;
         record.arrival_ns = arrival_ns;
         record.body = body;
-        if (const auto* message = record.message()) forward(*message, arrival_ns);
+        if (const auto* message = record.message()) {
+            forward(*message, arrival_ns);
+            context_.keep(*message, seq_, arrival_ns);
+        }
         if (const auto* clock = std::get_if<model::ClockRecord>(&record.body)) {
             projection_->set_clock(clock->state);
             printer_.set_clock(clock->state);
+            context_.set_clock(clock->state);
         }
-        engine_->process(record, printer_, ledger_);
+        engine_->process(record, *this, ledger_);
+        context_.trim(*engine_);
     }
 
-    void flush() { engine_->flush(printer_, ledger_); }
+    void flush() { engine_->flush(*this, ledger_); }
     bool wanted(std::string_view topic) { return !projection_->streams_of(topic).empty(); }
 
     // A new configuration; empty = fine.
@@ -108,6 +117,7 @@ class Line {
             if (found.level == config::Diagnostic::Level::error) return found.message;
         settings_ = std::make_shared<const config::Settings>(std::move(*loaded.settings));
         projection_ = engine::make_projection(settings_);
+        context_.configure(settings_);
         take(arrival_ns, record);
         return {};
     }
@@ -125,6 +135,17 @@ class Line {
     }
 
   private:
+    void emit(model::Output&& output) override {
+        const auto* range = std::get_if<model::ContextRange>(&output);
+        if (range == nullptr) return printer_.emit(std::move(output));
+        context_.readings(*range, [&](const engine::Projected& p, uint64_t seq, uint32_t n, bool several) {
+            printer_.reading(p, seq, n, several, range->event_ids);
+        });
+    }
+    void score(std::string_view series, int64_t event_ns, double score, bool opened, bool alarm) override {
+        printer_.score(series, event_ns, score, opened, alarm);
+    }
+
     void forward(const model::Message& message, int64_t arrival_ns) {
         const auto& streams = projection_->streams_of(message.topic);
         uint32_t count = 0;
@@ -154,6 +175,7 @@ class Line {
     std::shared_ptr<const config::Settings> settings_;
     std::unique_ptr<engine::Projection> projection_;
     std::vector<engine::Projected> projected_;
+    ReplayContext context_;
     model::Ledger ledger_;
 };
 
