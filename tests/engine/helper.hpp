@@ -84,6 +84,12 @@ inline std::string line(const model::Output& output) {
         return format("reduced {} {} value={} {}{}{}", line(r->origin), ns_to_ms(r->event_ns),
                       r->kind == model::ValueKind::text ? "\"" + r->text + "\"" : number_text(r->number), r->method,
                       r->deviation ? " within " + number_text(*r->deviation) : "", mark(r->mark));
+    if (const auto* c = std::get_if<model::ContextRange>(&output)) {
+        std::string ids;
+        for (const auto& id : c->event_ids) ids += " " + id;
+        return format("context {} {}..{} of {}..{} for{}", line(c->origin), c->from_ns, c->to_ns, c->from_seq,
+                      c->to_seq, ids);
+    }
     const auto& d = std::get<model::DeadLetter>(output);
     return format("dead \"{}\" {} {} size={} arrival={} seq={}", d.stream, d.topic, d.reason, d.size,
                   ns_to_ms(d.arrival_ns), d.seq);

@@ -95,6 +95,12 @@ std::vector<Output> reduced_outputs() {
                 std::nullopt}};
 }
 
+std::vector<Output> context_outputs() {
+    const Origin origin{"2/3/temperature", "temperature", "C", {{"site", "ulm"}}};
+    return {ContextRange{origin, {"0123456789abcdef"}, kStart, kStart + base::kNsPerSecond, 77, 1'000},
+            ContextRange{origin, {"0123456789abcdef", "00000000000000ff"}, -1, kStart, 300, 300}};
+}
+
 void check_outputs(std::string_view bytes, const std::vector<Output>& expected) {
     OutputBlockWriter writer;
     for (const auto& output : expected) writer.add(output);
@@ -165,4 +171,5 @@ TEST_CASE("golden: output blocks of every version are read") {
         CHECK(seen == expected.size());
     }
     check_outputs(golden("output_block_1_reduced.hex"), reduced_outputs());
+    check_outputs(golden("output_block_1_context.hex"), context_outputs());
 }

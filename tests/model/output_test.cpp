@@ -28,8 +28,9 @@ TEST_CASE("every kind of output comes back equal") {
                           "swinging-door", 0.5};
     Reduced text = reduced;
     text.kind = ValueKind::text, text.text = "open", text.deviation.reset();
+    const ContextRange context{origin, {"0123456789abcdef", "0123456789abcde0"}, -5, 10, 7, 12};
     OutputBlockWriter writer;
-    std::vector<Output> all{window, more, event, open, late, dead, refused, reduced, text};
+    std::vector<Output> all{window, more, event, open, late, dead, refused, reduced, text, context};
     for (const auto& output : all) writer.add(output);
     CHECK(writer.count() == all.size());
     const auto block = writer.take();
