@@ -30,7 +30,7 @@ class Alarms {
         size_t detector;
     };
 
-    // Hears of each event that opens or closes, before it is put out.
+    // Hears of each event that opens, changes or closes and is put out, just before.
     using Told = std::function<void(const Place&, const model::Event&, const Context&)>;
 
     explicit Alarms(const config::StreamSettings& settings);

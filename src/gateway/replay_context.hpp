@@ -30,8 +30,8 @@ class ReplayContext {
             model::Message message;
             message.topic = kept.topic, message.payload = kept.payload;
             kept.setup->projection->set_clock(kept.clock);
-            for (const ContextReading& one : pick_.of(range, *stream, *kept.setup->settings, *kept.setup->projection,
-                                                      message, kept.arrival_ns)) {
+            for (const ContextReading& one :
+                 pick_.of(range, *stream, *kept.setup->settings, *kept.setup->projection, message, kept.arrival_ns)) {
                 engine::Projected projected = one.projected;
                 projected.series = range.origin.series;
                 each(projected, kept.seq, one.n, one.several);

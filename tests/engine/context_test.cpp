@@ -129,7 +129,7 @@ struct Rig {
     engine_test::Collector sink;
     std::unique_ptr<engine::Engine> engine = engine::make_engine();
     std::map<uint64_t, std::pair<std::string, int64_t>> given;  // seq -> series, event time
-    std::vector<std::pair<size_t, uint64_t>> floors;            // outputs until then, the engine's floor among what it had
+    std::vector<std::pair<size_t, uint64_t>> floors;  // outputs until then, the engine's floor among what it had
     size_t done = 0;
 };
 

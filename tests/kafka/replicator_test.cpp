@@ -305,3 +305,58 @@ TEST_CASE("brokers = \"mock\", and probe") {
     CHECK_FALSE(away[0].ok);
     CHECK(away[0].text.find("127.0.0.1:1") != std::string::npos);
 }
+
+TEST_CASE("a source record of more records than are kept in hand, its end told behind them") {
+    // Gives `many` records of each seq and then says that it is complete, as ranges of raw context do.
+    class ManyFeed final : public Feed {
+      public:
+        ManyFeed(uint32_t many, uint64_t last) : many_(many), last_(last) { record_.topic = "t.readings"; }
+        model::Log log() const override { return model::Log::context; }
+        uint64_t cursor() const override { return 1; }
+        void seek(uint64_t seq) override { seq_ = seq, n_ = 0; }
+        bool next(Item& item) override {
+            item = {};
+            if (seq_ > last_) return false;
+            if (pause_ = !pause_ && n_ % 1'000 == 500; pause_) return item.busy = true, false;
+            item.seq = seq_, item.n = n_;
+            if (n_ == (seq_ == 1 ? many_ : 3)) {
+                item.nothing = item.complete = true;
+                seq_++, n_ = 0;
+                return true;
+            }
+            record_.value = std::to_string(seq_) + "." + std::to_string(n_++);
+            record_.key = "k" + std::to_string(n_ % 7), record_.timestamp_ms = 1'760'000'000'000;
+            item.last = false;
+            item.record = &record_;
+            item.value = record_.value;
+            return true;
+        }
+
+      private:
+        const uint32_t many_;
+        const uint64_t last_;
+        uint64_t seq_ = 1;
+        uint32_t n_ = 0;
+        bool pause_ = false;
+        record::KafkaRecord record_;
+    };
+    Cluster cluster;
+    ManyFeed many(70'000, 2);
+    NumberFeed dead(model::Log::dead, "t.dead", 100);
+    Rig rig({&many, &dead}, cluster.brokers());
+    bool broken = false;
+    rig.book.on_advance = [&](model::Log log, uint64_t) {
+        if (log == model::Log::dead && !broken) cluster.down(), broken = true;
+    };
+    REQUIRE(run_until(*rig.replicator, [&] { return broken; }));
+    for (int i = 0; i < 5; i++) rig.replicator->step(100 * base::kNsPerMs);
+    cluster.up();
+    REQUIRE(rig.until_cursor(model::Log::context, 3));
+    const auto read = read_topic(cluster.brokers(), "t.readings");
+    std::set<std::string> values;
+    for (const auto& one : read) values.insert(one.value);
+    CHECK(values.size() == 70'003);
+    CHECK(rig.book.ledger.logs.at(model::Log::context).delivered == 2);  // ranges
+    CHECK(rig.book.ledger.logs.at(model::Log::context).refused == 0);
+    CHECK_FALSE(rig.book.backwards);
+}

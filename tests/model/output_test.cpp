@@ -15,7 +15,7 @@ TEST_CASE("every kind of output comes back equal") {
     more.numbers = 0;
     more.figures = {{"p99", ValueKind::number, 1.5, ""}, {"mode", ValueKind::text, 0, "run"}};
     more.states = {{"run", 17}, {"stop", 4}};
-    Event event{origin,       "0123456789abcdef", "limit",         "high", EventState::closed, 17, 99, 0.75, 81.5,
+    Event event{origin,       "0123456789abcdef", "limit",          "high", EventState::closed, 17, 99, 0.75, 81.5,
                 std::nullopt, Severity::critical, TimeMark::device, ""};
     Event open = event;
     open.end_ns.reset();
