@@ -58,7 +58,7 @@ Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_
     if (auto meta = reader_->meta()) clocks_ = ClockHistory((*meta)["clocks"]);
     if (const auto newest = newest_arrival(*reader_)) clocks_.time(*newest);
     committed_clocks_ = std::make_shared<ClockHistory>(clocks_);
-    load_context();
+    context_.load(*reader_, cursors_, store_.next_seq(model::Log::context));
     usage_ = store_.usage();
     report_at_start_ = store_.report();
 }
@@ -131,54 +131,11 @@ void Writer::engine_outputs(EngineOutputs&& outputs) {
     part.time_ns = outputs.time_ns;
     for (const auto& [log, block] : outputs.blocks) part.bytes += block.first.size();
     part.blocks = std::move(outputs.blocks);
+    context_.asked(outputs.context_from, outputs.context_floor);
     const int64_t delay = part.blocks.empty() ? kCursorDelay : settings_.gather_ns;
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return stopping_ || never_wait_ || pending_.bytes < kPendingBytes; });
-    for (const uint64_t from_seq : outputs.context_from) asked(from_seq);
-    context_floor_ = outputs.context_floor;
     merge_locked(std::move(part), clock_.boot_ns() + delay);
-}
-
-void Writer::context_floor(uint64_t seq) {
-    const std::lock_guard lock(mutex_);
-    context_floor_ = seq;
-}
-
-void Writer::asked(uint64_t from_seq) {
-    while (!asked_.empty() && asked_.back().second >= from_seq) asked_.pop_back();
-    asked_.emplace_back(next_context_++, from_seq);
-}
-
-// At start: what Kafka has not got yet.
-void Writer::load_context() {
-    const auto found = cursors_.find(kafka_cursor(model::Log::context));
-    next_context_ = found == cursors_.end() ? 1 : found->second;
-    while (next_context_ < store_.next_seq(model::Log::context)) {
-        auto block = reader_->block_at(model::Log::context, next_context_);
-        if (!block) {  // damaged
-            const auto behind = reader_->seq_behind(model::Log::context, next_context_);
-            if (!behind || *behind <= next_context_) break;
-            next_context_ = *behind;
-            continue;
-        }
-        if (!*block) break;
-        const uint64_t from = std::max(next_context_, (**block).first_seq);
-        model::for_each_output((**block).body, [&](uint32_t index, std::string_view bytes) {
-            next_context_ = (**block).first_seq + index;
-            const auto output = model::decode_output(bytes);
-            const auto* range = output ? std::get_if<model::ContextRange>(&*output) : nullptr;
-            if (range != nullptr && next_context_ >= from) asked(range->from_seq);
-        });
-        next_context_ = (**block).end_seq();
-    }
-    next_context_ = store_.next_seq(model::Log::context);
-}
-
-// The smallest seq of intake that is needed for context ranges, those from the cursor on and those to come.
-uint64_t Writer::context_needs(uint64_t cursor) {
-    const std::lock_guard lock(mutex_);
-    while (!asked_.empty() && asked_.front().first < cursor) asked_.pop_front();
-    return std::min(context_floor_, asked_.empty() ? UINT64_MAX : asked_.front().second);
 }
 
 void Writer::checkpoint(store::Checkpoint&& checkpoint) {
@@ -526,7 +483,7 @@ void Writer::plan_trim(store::Batch& batch) {
         if (log == model::Log::intake) floor = std::min({floor, checkpoint_seq_, cursor_of(kEngineCursor)});
         // Raw context gives way when room is short: it must not stop intake.
         if (log == model::Log::intake && !tight)
-            floor = std::min(floor, context_needs(cursor_of(kafka_cursor(model::Log::context))));
+            floor = std::min(floor, context_.first(cursor_of(kafka_cursor(model::Log::context))));
         uint64_t below = store_.first_seq(log);
         for (int i = 0; i < kTrimBlocks && below < floor; i++) {
             auto block = reader_->block_at(log, below);

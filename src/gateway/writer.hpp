@@ -5,7 +5,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +14,7 @@
 
 #include "gateway/block_cache.hpp"
 #include "gateway/clock_history.hpp"
+#include "gateway/context_needs.hpp"
 #include "gateway/open_block.hpp"
 #include "metrics/metrics.hpp"
 #include "model/output.hpp"
@@ -63,7 +63,7 @@ class Writer {
     void never_wait();
     void engine_outputs(EngineOutputs&& outputs);
     void checkpoint(store::Checkpoint&& checkpoint);
-    void context_floor(uint64_t seq);  // before start(): as EngineOutputs::context_floor
+    void context_floor(uint64_t seq) { context_.floor(seq); }  // before start(): as EngineOutputs::context_floor
     // Kafka thread.
     void kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta);
     void refused(const model::RefusedRecord& record);
@@ -114,9 +114,6 @@ class Writer {
     void trim();
     void published(Transaction& transaction, const std::vector<store::Appended>& appended);
     void plan_trim(store::Batch& batch);
-    void load_context();
-    void asked(uint64_t from_seq);
-    uint64_t context_needs(uint64_t cursor);
     void merge_locked(Pending&& part, int64_t due_ns);
 
     const WriterSettings settings_;
@@ -138,6 +135,7 @@ class Writer {
     model::Ledger committing_ledger_;  // of the transaction under way, so that status does not miss it
     store::Cursors committing_cursors_;
     store::Usage usage_;
+    ContextNeeds context_;
     bool stopping_ = false, draining_ = false, never_wait_ = false;
     uint64_t drain_ = 0, drained_ = 0;  // drains asked for, and the newest that is done
     std::atomic<uint64_t> progress_{0};
@@ -147,11 +145,6 @@ class Writer {
     std::shared_ptr<const ClockHistory> committed_clocks_ = std::make_shared<ClockHistory>();
     size_t blocks_since_trim_ = 0;
     int64_t commit_ns_ = 0;  // what one takes, smoothed
-    // Context ranges that Kafka may not have yet, as (seq, from_seq): those for which no later one asks for as much or
-    // more. So the first is the smallest.
-    std::deque<std::pair<uint64_t, uint64_t>> asked_;
-    uint64_t next_context_ = 1;  // seq of the next one
-    uint64_t context_floor_ = UINT64_MAX;
     std::string report_at_start_;
     std::thread thread_;
 };

@@ -25,6 +25,7 @@ class Faulty final : public engine::Engine {
     void skip(uint64_t seq) override { skipped_[seq] = true, engine_->skip(seq); }
     void flush(engine::Sink& sink, model::Ledger& ledger) override { engine_->flush(sink, ledger); }
     int64_t next_deadline_ns() const override { return engine_->next_deadline_ns(); }
+    uint64_t context_floor() const override { return engine_->context_floor(); }
     std::string checkpoint() const override { return engine_->checkpoint(); }
     base::Result<> restore(std::string_view state) override { return engine_->restore(state); }
     engine::Stats stats() const override { return engine_->stats(); }
