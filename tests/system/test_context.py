@@ -5,8 +5,8 @@ import json
 import sqlite3
 import time
 
-from harness.gateway import check_balanced
-from harness.outputs import from_kafka
+from harness.gateway import check_balanced, tributary
+from harness.outputs import from_kafka, from_replay
 from harness.publisher import publish_all
 
 START_MS = 1_700_000_000_000
@@ -35,7 +35,9 @@ high = 1000
 
 
 def load(random, seconds):
-    """A second of each series after the other; calm is 7, bursts are 20 (high) or 1 (low), some change in the middle."""
+    """A second of each series after the other; calm is 7, bursts are 20 (high) or 1 (low), some change in the middle.
+    The last 700 seconds are calm: every range is over.
+    """
     left, value = [0] * SERIES, [7] * SERIES
     for second in range(seconds):
         for i in range(SERIES):
@@ -46,7 +48,7 @@ def load(random, seconds):
                 elif random.random() < 0.05:
                     value[i] = 21 - value[i]
             elif random.random() < 0.003 and second < seconds - 700:
-                left[i] = random.choice([1, 3, 10, 40, 900])
+                left[i] = min(random.choice([1, 3, 10, 40, 900]), seconds - 700 - second)  # over before the end
                 value[i] = random.choice([20, 1])
             yield i, START_MS + 1000 * second, value[i]
 
@@ -126,3 +128,23 @@ def test_every_reading_around_events(mosquitto, make_gateway, kafka, prefix, see
     if two_ids == 0:  # nothing came out of order then
         assert got == need, sorted(got - need)[:10]
     assert len(got) < len(readings) * 0.8
+
+
+def test_a_replay_of_the_store_says_the_same(mosquitto, make_gateway, kafka, prefix, seeded):
+    gateway = make_gateway(mqtt_port=mosquitto.port, streams=STREAM)
+    gateway.start()
+    mosquitto.wait_subscribed()
+    sent = messages(load(seeded, 1500))
+    publish_all(mosquitto.port, sent, rate=5000)
+    gateway.wait_drained(len(sent), timeout=120)
+    assert gateway.terminate() == 0
+
+    def shown(records):  # a replay numbers messages anew
+        return sorted((value["series"], value["ts"], value["value"], value["event_id"], value.get("event_ids", []))
+                      for value in (record["value"] for record in records["readings"]))
+
+    replayed = tributary("replay", "--no-flush", "--config", gateway.config, gateway.options["store"])
+    assert replayed.returncode == 0, replayed.stderr
+    central = shown(from_kafka(kafka, prefix, ("readings",)))
+    assert central
+    assert shown(from_replay(replayed.stdout, prefix, ("readings",))) == central
