@@ -93,9 +93,7 @@ def test_every_reading_around_events(mosquitto, make_gateway, kafka, prefix, see
     assert status["kafka"]["context_incomplete"] == 0
     ranges = status["ledger"]["logs"]["context"]
     assert ranges["delivered"] == ranges["appended"] > 0
-    with sqlite3.connect(f"file:{gateway.options['store']}?mode=ro", uri=True) as store:
-        oldest = store.execute("SELECT min(seq) FROM block WHERE log = 1").fetchone()[0]
-    assert oldest > third // 2, "nothing was deleted: the test shows nothing about what has to stay"
+    assert oldest_intake(gateway) > third // 2
 
     central = from_kafka(kafka, prefix, ("events", "readings"))  # the same id twice: the same bytes, counted once
     wanted = spans([record["value"] for record in central["events"]])
@@ -128,6 +126,32 @@ def test_every_reading_around_events(mosquitto, make_gateway, kafka, prefix, see
     if two_ids == 0:  # nothing came out of order then
         assert got == need, sorted(got - need)[:10]
     assert len(got) < len(readings) * 0.8
+
+
+def oldest_intake(gateway):
+    with sqlite3.connect(f"file:{gateway.options['store']}?mode=ro", uri=True) as store:
+        return store.execute("SELECT min(seq) FROM block WHERE log = 1").fetchone()[0]
+
+
+def test_messages_stay_for_an_event_that_comes_later(mosquitto, make_gateway, kafka, prefix):
+    """Delivered, summed up and behind the checkpoint: without context all of it would be deleted."""
+    gateway = make_gateway(mqtt_port=mosquitto.port, streams=STREAM, gather="5ms", store_extra='history = "0s"')
+    gateway.start()
+    mosquitto.wait_subscribed()
+    calm = [(0, START_MS + 1000 * second, 7) for second in range(1200)]
+    publish_all(mosquitto.port, messages(calm), rate=600)
+    gateway.wait_drained(len(calm))
+    assert gateway.terminate() == 0
+    gateway.start()
+    others = [(1, START_MS + 1000 * second, 7) for second in range(1000)]  # many commits: time to delete
+    publish_all(mosquitto.port, messages(others), rate=350)
+    gateway.wait_status(lambda _: oldest_intake(gateway) > 1, 30, "some intake deleted")
+    opened = calm[-1][1] + 1000
+    publish_all(mosquitto.port, messages([(0, opened, 20), *((0, opened + 1000 * i, 7) for i in range(1, 60))]))
+    status = gateway.wait_drained(len(calm) + len(others) + 60)
+    assert status["kafka"]["context_incomplete"] == 0
+    sent = [record["value"]["ts"] for record in from_kafka(kafka, prefix, ("readings",))["readings"]]
+    assert sorted(sent) == list(range(opened - BEFORE_MS, opened + 1000 + AFTER_MS + 1, 1000))
 
 
 def test_a_replay_of_the_store_says_the_same(mosquitto, make_gateway, kafka, prefix, seeded):
