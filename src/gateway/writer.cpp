@@ -12,7 +12,6 @@ constexpr int64_t kCursorDelay = 5 * base::kNsPerSecond;
 constexpr size_t kPendingBytes = 8 << 20;
 constexpr size_t kBlocksATransaction = 8;
 constexpr size_t kBlocksBetweenTrims = 32;           // half of what one trim deletes at most: it keeps up
-constexpr int kTrimBlocks = 48;                      // of one log
 constexpr const char* kTransaction = "transaction";  // names the newest one, so that a commit in doubt can be found
 
 // Of the last record of the intake log, by whatever clock.
@@ -462,42 +461,6 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
             base::log::warning("store: checkpoint not written: {}", saved.error().text());
             (void)reopen();  // when that fails, so will the next commit
         }
-    }
-}
-
-// Delivered intake stays for `history`, or until the file is half full; delivered outputs likewise.
-void Writer::plan_trim(store::Batch& batch) {
-    blocks_since_trim_ = 0;
-    const auto cursor_of = [&](const std::string& name) -> uint64_t {
-        if (const auto found = batch.cursors.find(name); found != batch.cursors.end()) return found->second;
-        const std::lock_guard lock(mutex_);
-        const auto found = cursors_.find(name);
-        return found == cursors_.end() ? 0 : found->second;
-    };
-    const bool tight = store_.usage().used_bytes > settings_.max_size_bytes / 2;
-    const int64_t keep_from = tight ? INT64_MAX : arrival_.now_ns() - settings_.history_ns;
-    for (const auto log : {model::Log::intake, model::Log::windows, model::Log::events, model::Log::late,
-                           model::Log::dead, model::Log::reduced, model::Log::context}) {
-        uint64_t floor = cursor_of(kafka_cursor(log));
-        if (log == model::Log::events && settings_.publishes_events) floor = std::min(floor, cursor_of(kEventsCursor));
-        if (log == model::Log::intake) floor = std::min({floor, checkpoint_seq_, cursor_of(kEngineCursor)});
-        // Raw context gives way when room is short: it must not stop intake.
-        if (log == model::Log::intake && !tight)
-            floor = std::min(floor, context_.first(cursor_of(kafka_cursor(model::Log::context))));
-        uint64_t below = store_.first_seq(log);
-        for (int i = 0; i < kTrimBlocks && below < floor; i++) {
-            auto block = reader_->block_at(log, below);
-            if (!block && block.error().code == store::kFormat) {
-                // Damaged: it goes when everybody has passed it, whatever its age.
-                auto behind = reader_->seq_behind(log, below);
-                if (!behind || *behind <= below || *behind > floor) break;
-                below = *behind;
-                continue;
-            }
-            if (!block || !*block || (**block).end_seq() > floor || (**block).last_time_ns >= keep_from) break;
-            below = (**block).end_seq();
-        }
-        if (below > store_.first_seq(log)) batch.trim_below[log] = below;
     }
 }
 
