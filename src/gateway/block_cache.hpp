@@ -3,12 +3,14 @@
 // in its hands. Bounded in bytes: who lags reads from the store. BlockSource joins both for one consuming thread.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "metrics/metrics.hpp"
 #include "store/store.hpp"
@@ -44,11 +46,16 @@ class BlockSource {
     BlockPointer at(model::Log log, uint64_t seq);
     store::Reader& reader() { return *reader_; }
 
+    // Intake messages that nobody may look into (poison.hpp), ascending.
+    void set_poison(std::vector<uint64_t> seqs) { poison_ = std::move(seqs); }
+    bool poison(uint64_t seq) const { return std::binary_search(poison_.begin(), poison_.end(), seq); }
+
   private:
     const BlockCache& cache_;
     std::unique_ptr<store::Reader> reader_;
     metrics::Registry& metrics_;
     uint64_t reported_damage_ = 0;
+    std::vector<uint64_t> poison_;
 };
 
 }  // namespace tributary::gateway

@@ -90,7 +90,7 @@ ContextFeed::Look ContextFeed::look() {
         }
         const auto& record = intake_.record();
         if (record.seq > position) miss();
-        if (!wanted()) continue;
+        if (intake_.poison() || !wanted()) continue;
         at_ = 0;
         picked_ =
             &pick_.of(range_, *stream_, intake_.settings(), intake_.projection(), *record.message(), record.arrival_ns);

@@ -150,12 +150,12 @@ void EngineLoop::process(const store::Block& block, uint64_t from, bool suppress
         if (record.seq < from) continue;
         if (record.seq >= until) break;
         if (clocks->apply(record) && !suppressed && record.message() != nullptr) repaired_++;
-        if (poison_ != nullptr) poison_->at(Poison::engine, record.seq);
+        if (poison_ != nullptr) poison_->at(record.seq);
         engine_->process(record, collector, ledger);
         newest = std::max(newest, record.arrival_ns);
         messages++;
     }
-    if (poison_ != nullptr) poison_->away(Poison::engine);
+    if (poison_ != nullptr) poison_->away();
     if (!reader.ok())
         metrics_.degraded(
             "engine", "TRB-ENGINE-001",

@@ -59,7 +59,7 @@ bool IntakeFeed::begin_message(const model::IntakeRecord& record) {
             if (!raw) parts_.push_back({true, {}});  // the same bytes for every stream: once
             raw = forwarded = true;
         }
-        if (settings.forwards(config::kForwardAll)) {
+        if (settings.forwards(config::kForwardAll) && !walk_.poison()) {
             projected_.clear();
             if (walk_.projection().readings(*message, record.arrival_ns, stream, projected_)) {
                 forwarded = true;

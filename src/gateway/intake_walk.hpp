@@ -29,6 +29,7 @@ class IntakeWalk {
     const model::IntakeRecord& record() const { return record_; }
     uint32_t topic_index() const { return reader_->topic_index(); }  // within block()
     const BlockPointer& block() const { return block_; }
+    bool poison() const { return source_.poison(record_.seq); }  // not to be looked into
     model::ClockState clock() const { return clock_; }
     const config::Settings& settings() const { return *settings_; }
     engine::Projection& projection() { return *projection_; }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages that end the process whenever they are looked at. Each thread that looks into messages says at which one it
-// is, in a small mapped file beside the store: the kernel keeps it when the process dies. A message at which two
-// processes in a row ended is poison: the engine puts it in the dead log unseen, kafka leaves it out.
-// Made by Runtime before its threads; at() and away() belong to one thread each. Without the file (a folder that cannot
-// be written) nothing is found out, and everything else goes on.
+// Messages that end the process whenever they are looked at. The engine's thread, the first to look into a message,
+// says at which one it is in a small mapped file beside the store: the kernel keeps it when the process dies. A message
+// at which two processes in a row ended is poison: the engine puts it in the dead log unseen, kafka leaves it out. Made
+// by Runtime before its threads; at() and away() belong to the engine's. Without the file (a folder that cannot be
+// written) nothing is found out, and everything else goes on.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -17,7 +16,6 @@ namespace tributary::gateway {
 
 class Poison {
   public:
-    enum Thread : uint8_t { engine = 0, kafka = 1 };
     using Meta = std::map<std::string, std::string>;  // small facts of the store
 
     explicit Poison(const std::string& store_path);
@@ -32,14 +30,14 @@ class Poison {
     const std::vector<uint64_t>& new_skips() const { return new_; }
     static std::vector<uint64_t> skips_of(const Meta& known);
 
-    void at(Thread thread, uint64_t seq) { (*slots_)[thread].store(seq, std::memory_order_relaxed); }
-    void away(Thread thread) { at(thread, 0); }
+    void at(uint64_t seq) { place_->store(seq, std::memory_order_relaxed); }
+    void away() { at(0); }
 
   private:
-    using Slots = std::array<std::atomic<uint64_t>, 2>;
+    using Place = std::atomic<uint64_t>;  // seq of the message; 0 = none
 
-    Slots nowhere_{};
-    Slots* slots_ = &nowhere_;
+    Place nowhere_{0};
+    Place* place_ = &nowhere_;
     std::vector<uint64_t> skips_, new_;
 };
 

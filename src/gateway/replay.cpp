@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/replay.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 
 #include "codec/message_line.hpp"
 #include "gateway/clock_history.hpp"
+#include "gateway/poison.hpp"
 #include "gateway/replay_line.hpp"
 #include "store/store.hpp"
 
@@ -106,6 +108,7 @@ base::Result<> replay_store(Line& line, const std::string& path) {
     if (!meta) return unusable(meta.error());
     const auto text = meta->find("clocks");
     const ClockHistory clocks(text != meta->end() ? text->second : "");
+    const auto poison = Poison::skips_of(*meta);
     for (uint64_t seq = 1;;) {
         const auto block = reader.block_at(model::Log::intake, seq);
         if (!block) {  // damaged: the store says where it goes on
@@ -120,6 +123,7 @@ base::Result<> replay_store(Line& line, const std::string& path) {
         for (model::IntakeRecord record; records.next(record);) {
             clocks.apply(record);
             if (std::holds_alternative<model::ConfigRecord>(record.body)) continue;
+            if (std::binary_search(poison.begin(), poison.end(), record.seq)) line.skip_next();
             std::visit([&](const auto& body) { line.take(record.arrival_ns, body); }, record.body);
         }
         seq = (**block).end_seq();

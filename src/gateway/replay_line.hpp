@@ -93,7 +93,7 @@ class Line final : engine::Sink {
         record.seq = ++seq_;
         record.arrival_ns = arrival_ns;
         record.body = body;
-        if (const auto* message = record.message()) {
+        if (const auto* message = record.message(); message != nullptr && !std::exchange(poison_, false)) {
             forward(*message, arrival_ns);
             context_.keep(*message, seq_, arrival_ns);
         }
@@ -106,6 +106,7 @@ class Line final : engine::Sink {
         context_.trim(*engine_);
     }
 
+    void skip_next() { engine_->skip(seq_ + 1), poison_ = true; }  // poison: nobody may look into it
     void flush() { engine_->flush(*this, ledger_); }
     bool wanted(std::string_view topic) { return !projection_->streams_of(topic).empty(); }
 
@@ -176,6 +177,7 @@ class Line final : engine::Sink {
     std::unique_ptr<engine::Projection> projection_;
     std::vector<engine::Projected> projected_;
     ReplayContext context_;
+    bool poison_ = false;  // the next message is
     model::Ledger ledger_;
 };
 

@@ -87,7 +87,9 @@ Runtime::~Runtime() { stop(); }
 base::Result<BlockSource> Runtime::source() {
     auto reader = store_->reader();
     if (!reader) return reader.error();
-    return BlockSource(cache_, std::move(*reader), metrics_);
+    BlockSource made(cache_, std::move(*reader), metrics_);
+    if (poison_) made.set_poison(poison_->skips());
+    return made;
 }
 
 base::Result<> Runtime::open() {
@@ -101,11 +103,10 @@ base::Result<> Runtime::open() {
     if (!writers) return writers.error();
     reader_ = std::move(*own);
     if (auto judged = find_poison(); !judged) return judged.error();
-    writer_ =
-        std::make_unique<Writer>(WriterSettings{settings_.store.gather_ns, settings_.store.history_ns,
-                                                settings_.store.max_size_bytes, !settings_.mqtt.events_topic.empty(),
-                                                settings_.store.adaptive_gather},
-                                 *store_, std::move(*writers), *open_block_, cache_, metrics_, clock_, arrival_);
+    writer_ = std::make_unique<Writer>(
+        WriterSettings{settings_.store.gather_ns, settings_.store.history_ns, settings_.store.max_size_bytes,
+                       !settings_.mqtt.events_topic.empty(), settings_.store.adaptive_gather},
+        *store_, std::move(*writers), *open_block_, cache_, metrics_, clock_, arrival_);
     auto engine_source = source();
     if (!engine_source) return engine_source.error();
     engine_ = std::make_unique<EngineLoop>(std::move(*engine_source), *writer_, *open_block_, arrival_, clock_,

@@ -100,6 +100,20 @@ TEST_CASE("intake feed: raw bytes, readings, and several streams of one message"
     CHECK(has(lines[4], "6.0 tb.readings z/both /intake/6 \xff kept for b c"));
 }
 
+TEST_CASE("intake feed: poison is not looked into, and raw bytes go as they are") {
+    Fed f;
+    f.configure(config(stream("a", "+", "\"all\"") + stream("r", "r", "\"raw\"")));
+    for (const char* topic : {"a", "a", "r", "a"}) f.intake.add(message(topic, "1"));
+    f.intake.commit();
+    f.ready();
+    f.source->set_poison({3, 4});
+    auto feed = f.feed();
+    std::string seen;
+    for (const auto& line : all(feed)) seen += line.substr(0, line.find(" {")) + "\n";
+    CHECK(seen ==
+          "2.0 tb.readings a /intake/2\n4.0 tb.readings r /intake/4 1 kept for r\n5.0 tb.readings a /intake/5\n");
+}
+
 TEST_CASE("intake feed: several values of one message are numbered, each its own series") {
     Fed f;
     f.configure(
