@@ -14,6 +14,7 @@
 #include "bench/counted.hpp"
 #include "detect/detector.hpp"
 #include "detect/group.hpp"
+#include "stream/window_stage.hpp"
 
 using namespace tributary;
 
@@ -60,7 +61,7 @@ Cost measure(int64_t rounds, Each each) {
     return {took[took.size() / 2], static_cast<double>(allocated) / static_cast<double>(took.size()) / kSeries};
 }
 
-void run(const std::string& name, const std::string& type, const model::OptionMap& options, int64_t rounds) {
+double run(const std::string& name, const std::string& type, const model::OptionMap& options, int64_t rounds) {
     const auto problems = detect::check({type, type, options, {}}, "bench");
     if (!problems.empty()) {
         std::printf("%-28s %s\n", name.c_str(), problems.front().message.c_str());
@@ -85,6 +86,7 @@ void run(const std::string& name, const std::string& type, const model::OptionMa
     std::printf("%-28s %4zu bytes %7.1f ns a reading, %6.1f of it copying; allocations %.6f; alarms %.4f %%\n",
                 name.c_str(), detector->state_bytes(), cost.median_ns, floor.median_ns, cost.allocations,
                 100.0 * static_cast<double>(alarms) / static_cast<double>(rounds * kSeries));
+    return cost.median_ns;
 }
 
 // Groups of so many of the series, which come in messages of their own.
@@ -107,6 +109,26 @@ void run_groups(uint32_t members, int64_t rounds) {
                 100.0 * static_cast<double>(alarms) / static_cast<double>(ended));
 }
 
+// What the stream stage takes of the same readings: one window of 10 s with the usual figures.
+double run_stream(int64_t rounds) {
+    config::StreamSettings settings;
+    config::WindowSettings window;
+    window.size_ns = 10 * base::kNsPerSecond, window.lateness_ns = 2 * base::kNsPerSecond;
+    window.idle_ns = 60 * base::kNsPerSecond;
+    settings.windows.push_back(window);
+    stream::WindowStage stage(settings);
+    std::vector<stream::Closed> closed;
+    std::vector<stream::Late> late;
+    const Cost cost = measure(rounds, [&](uint32_t series, const Reading& reading) {
+        model::Reading one;
+        one.event_ns = reading.event_ns, one.value.number = reading.value;
+        if (one.event_ns >= stage.bound_ns()) stage.close_idle(one.event_ns, closed);
+        stage.add(series, one, one.event_ns, closed, late);
+        closed.clear();
+    });
+    return cost.median_ns;
+}
+
 model::OptionMap with(const std::string& name, decltype(model::OptionValue::value) value) {
     model::OptionMap map;
     map[name].value = std::move(value);
@@ -117,7 +139,9 @@ model::OptionMap with(const std::string& name, decltype(model::OptionValue::valu
 
 int main(int argc, char** argv) {
     const int64_t rounds = argc > 1 ? std::atoll(argv[1]) : 300;
-    run("auto", "auto", {}, rounds);
+    const double automatic = run("auto", "auto", {}, rounds), stream = run_stream(rounds);
+    std::printf("%-28s %18.1f ns a reading (one window of 10 s); auto takes %.2f times that\n", "the stream stage",
+                stream, automatic / stream);
     run("threshold", "threshold", with("high", 80.0), rounds);
     run("rate", "rate", with("rise", 1e6), rounds);
     run("ewma", "ewma", {}, rounds);
