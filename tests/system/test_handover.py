@@ -64,6 +64,23 @@ def test_killed_15_times(version, mosquitto, make_gateway, kafka, prefix, figure
     settle(gateway, kafka, f"{prefix}.readings", MESSAGES, figure, f"handover.kill9.{version}")
 
 
+@pytest.mark.nightly
+@pytest.mark.seconds(3600)
+def test_killed_1000_times(mosquitto, make_gateway, kafka, prefix, figure, seeded):
+    gateway = make_gateway(mqtt_port=mosquitto.port)
+    gateway.start()
+    mosquitto.wait_subscribed()
+    count, kills = 250_000, 1000
+    load = Background(publish_all, mosquitto.port, numbered(count), rate=250)
+    for _ in range(kills):
+        time.sleep(seeded.uniform(0.05, 1.6))
+        gateway.kill9()
+        gateway.start(wait=False)
+    figure("handover.kills", kills)
+    load.finish(1200)
+    settle(gateway, kafka, f"{prefix}.readings", count, figure, "handover.kill9_1000")
+
+
 def test_connection_cut_10_times(mosquitto, make_gateway, kafka, prefix, figure, seeded, children):
     proxy = Proxy(mosquitto.port)
     children.append(proxy)
