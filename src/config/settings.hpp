@@ -68,9 +68,9 @@ struct StoreSettings {
     std::string path = "/var/lib/tributary/store.db";
     int64_t max_size_bytes = int64_t{2} << 30;
     int64_t gather_ns = 500 * base::kNsPerMs;
-    bool adaptive_gather = false;  // less where a commit takes little
+    bool adaptive_gather = false;                    // less where a commit takes little
     int64_t history_ns = 3600 * base::kNsPerSecond;  // how long delivered intake stays for replay
-    int64_t endurance_bytes = 0;  // what the device may be written in its life; 0 = not known
+    int64_t endurance_bytes = 0;                     // what the device may be written in its life; 0 = not known
     int block_messages = 1000;
     int64_t block_bytes = 256 << 10;
 

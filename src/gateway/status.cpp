@@ -295,7 +295,8 @@ std::string status_text(const StatusSnapshot& s) {
                   s.kafka.delivered, s.kafka.refused, waiting,
                   base::format_duration(static_cast<int64_t>(lag_seconds(s)) * 1'000'000'000));
     if (s.context_incomplete > 0)
-        out += format("        {} ranges of raw context lack messages that were deleted before\n", s.context_incomplete);
+        out +=
+            format("        {} ranges of raw context lack messages that were deleted before\n", s.context_incomplete);
     out += format("clock   {}  epoch {}  arrival repaired {}", kClockNames[static_cast<size_t>(s.clock.state)],
                   s.clock.epoch, s.repaired);
     if (s.clock.step_ns) out += format("  last step {}", base::format_duration(*s.clock.step_ns));

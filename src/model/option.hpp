@@ -37,8 +37,8 @@ struct OptionValue {
     SourcePosition position;
 };
 
-// Where a stage declares the texts `file` and `content`, the configuration reads the named file into `content` when it is
-// loaded, so that what stands in it is part of the configuration and not of the disk of whoever processes the log.
+// Where a stage declares the texts `file` and `content`, the configuration reads the named file into `content` when it
+// is loaded, so that what stands in it is part of the configuration and not of the disk of whoever processes the log.
 using OptionMap = std::map<std::string, OptionValue, std::less<>>;
 
 }  // namespace tributary::model

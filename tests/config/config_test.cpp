@@ -128,8 +128,8 @@ TEST_CASE("every declared default is what the settings have") {
     std::string stream = "[[stream]]\nname = \"s\"\ntopics = \"a\"\n";
     const auto plain = good(stream);
     const auto tables = all_tables();
-    const auto of_stream = std::find_if(tables.begin(), tables.end(),
-                                        [](const auto& table) { return table.header == "[[stream]]"; });
+    const auto of_stream =
+        std::find_if(tables.begin(), tables.end(), [](const auto& table) { return table.header == "[[stream]]"; });
     REQUIRE(of_stream != tables.end());
     for (const auto& row : of_stream->rows)
         if (!row.default_value.empty()) {

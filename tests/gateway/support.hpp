@@ -198,7 +198,7 @@ class FaultyStore final : public store::Store {
 
     std::atomic<bool> uncertain{false}, set_aside{false};
     std::atomic<int> reopen_fails{0};
-    std::atomic<int> slow_ms{0};  // what each commit takes at least
+    std::atomic<int> slow_ms{0};         // what each commit takes at least
     std::atomic<int> blind{0};           // so many readings of meta fail
     std::atomic<uint64_t> bad_block{0};  // first seq of a block whose checksum does not fit
     std::atomic<uint64_t> durable_records{0};
