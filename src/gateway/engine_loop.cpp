@@ -10,6 +10,7 @@ namespace {
 
 // A checkpoint is worth writing when replaying what came since would take seconds...
 constexpr uint64_t kReplayMessages = 500'000;
+constexpr uint64_t kReplayBytes = 128 << 20;
 // ...or when time has passed, at a pace that keeps checkpoints within this many bytes a day.
 constexpr double kCheckpointBytesADay = 64.0 * 1024 * 1024;
 constexpr int64_t kRefreshEvery = 5 * base::kNsPerSecond;  // what walks all series
@@ -56,20 +57,20 @@ base::Result<> EngineLoop::recover() {
     const uint64_t done = std::max<uint64_t>((*cursors)[kEngineCursor], 1);  // outputs are durable below this
     auto checkpoint = source_.reader().checkpoint();
     if (!checkpoint) return checkpoint.error();
-    position_ = 1;
+    uint64_t from = 1;
     if (*checkpoint && (**checkpoint).version == engine::kEngineVersion) {
         if (auto restored = engine_->restore((**checkpoint).state); restored)
-            position_ = (**checkpoint).seq;
+            from = (**checkpoint).seq;
         else {
             base::log::warning("engine: checkpoint not usable ({}); building the state from history",
                                restored.error().text());
             engine_ = engine::make_engine();
         }
     }
-    if (position_ == 1) {
+    if (from == 1) {
         // No checkpoint: history may begin in the middle, under a configuration recorded before it.
         auto first = source_.at(model::Log::intake, 1);
-        const uint64_t from = first ? first->first_seq : writer_.next_seq(model::Log::intake);
+        from = first ? first->first_seq : writer_.next_seq(model::Log::intake);
         auto config = source_.reader().config_at(from);
         if (config && *config) {
             Collector nowhere;
@@ -82,22 +83,32 @@ base::Result<> EngineLoop::recover() {
             record.body = model::ConfigRecord{engine::kEngineVersion, (**config).second};
             engine_->process(record, nowhere, nothing);
         }
-        position_ = from;
     }
     if (poison_ != nullptr)
         for (const uint64_t seq : poison_->skips())
-            if (seq >= position_) engine_->skip(seq);
-    const uint64_t from = position_;
-    while (position_ < done) {
-        auto block = source_.at(model::Log::intake, position_);
-        if (!block) break;
-        process(*block, position_, true, done);
-    }
-    if (done > from) base::log::info("engine: state rebuilt from {} intake records", done - from);
-    position_ = std::max<uint64_t>(position_, done);
-    context_floor_ = engine_->context_floor();
+            if (seq >= from) engine_->skip(seq);
+    rebuild_from_ = from;
+    position_ = std::max(from, done);
+    context_floor_ = std::min(from, engine_->context_floor());
     writer_.context_floor(context_floor_);  // before the first trim
     return {};
+}
+
+// The state at the checkpoint becomes the one at the cursor. False: we are to stop.
+bool EngineLoop::rebuild() {
+    const uint64_t done = position_;
+    for (uint64_t at = rebuild_from_; at < done;) {
+        const auto block = source_.at(model::Log::intake, at);
+        if (!block) break;
+        at = process(*block, at, true, done);
+        progress_++;
+        const std::lock_guard lock(mutex_);
+        if (stopping_) return false;
+    }
+    if (done > rebuild_from_) base::log::info("engine: state rebuilt from {} intake records", done - rebuild_from_);
+    refresh_context_floor();
+    writer_.context_floor(context_floor_);
+    return true;
 }
 
 void EngineLoop::start(std::function<void()> processed) {
@@ -138,7 +149,7 @@ engine::Stats EngineLoop::stats() const {
 }
 
 // Records [from, until) of the block; those below the durable cursor only rebuild state.
-void EngineLoop::process(const store::Block& block, uint64_t from, bool suppressed, uint64_t until) {
+uint64_t EngineLoop::process(const store::Block& block, uint64_t from, bool suppressed, uint64_t until) {
     Collector collector;
     model::Ledger ledger;
     model::IntakeBlockReader reader(block.body, block.first_seq);
@@ -170,7 +181,8 @@ void EngineLoop::process(const store::Block& block, uint64_t from, bool suppress
         writer_.engine_outputs(std::move(outputs));
     }
     since_checkpoint_ += messages;
-    position_ = end;
+    bytes_since_checkpoint_ += block.body.size();
+    return end;
 }
 
 bool EngineLoop::process_next() {
@@ -180,7 +192,7 @@ bool EngineLoop::process_next() {
     // Asked again: by now it knows the clock records of this block.
     const uint64_t from = std::max<uint64_t>(position_, block->first_seq), until = writer_.clocks()->held_from();
     if (until <= from) return false;
-    process(*block, from, false, until);
+    position_ = process(*block, from, false, until);
     {
         const std::lock_guard lock(mutex_);
         stats_ = engine_->stats();
@@ -243,7 +255,8 @@ void EngineLoop::checkpoint_if_worth(bool at_stop) {
     if (since_checkpoint_ == 0) return;
     const int64_t since = clock_.boot_ns() - checkpoint_at_ns_;
     const auto pace = static_cast<int64_t>(static_cast<double>(checkpoint_bytes_) / kCheckpointBytesADay * 86400e9);
-    if (!at_stop && since_checkpoint_ < kReplayMessages && since < std::max(kCheckpointEvery, pace)) return;
+    const bool much = since_checkpoint_ >= kReplayMessages || bytes_since_checkpoint_ >= kReplayBytes;
+    if (!at_stop && !much && since < std::max(kCheckpointEvery, pace)) return;
     if (!at_stop && since < pace / 4) return;
     store::Checkpoint checkpoint;
     checkpoint.seq = position_;
@@ -251,11 +264,13 @@ void EngineLoop::checkpoint_if_worth(bool at_stop) {
     checkpoint.state = engine_->checkpoint();
     checkpoint_bytes_ = checkpoint.state.size();
     checkpoint_at_ns_ = clock_.boot_ns();
-    since_checkpoint_ = 0;
+    since_checkpoint_ = bytes_since_checkpoint_ = 0;
     writer_.checkpoint(std::move(checkpoint));
 }
 
 void EngineLoop::run() {
+    idle_ = false;
+    if (!rebuild()) return;
     while (true) {
         idle_ = false;
         while (process_next()) {
