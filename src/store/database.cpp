@@ -105,6 +105,9 @@ bool Database::note(int code) {
     if (code_ == SQLITE_OK) {
         code_ = code;
         errno_ = handle_ != nullptr ? sqlite3_system_errno(handle_) : 0;
+        // Of a failed sync SQLite does not keep it.
+        if (sqlite3_vfs* vfs = sqlite3_vfs_find(nullptr); code == SQLITE_IOERR_FSYNC && errno_ == 0)
+            errno_ = vfs->xGetLastError(vfs, 0, nullptr);
         text_ = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
     }
     return false;
