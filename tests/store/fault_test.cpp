@@ -195,8 +195,8 @@ constexpr std::array<Kind, 13> kKinds{{{Call::open, Fault::eio},
 
 TEST_CASE("every call to the disk fails once, and for a while: no false success, nothing lost, nothing twice") {
     base::log::set_level("error");
-    const std::vector<int64_t> lengths = long_run() ? std::vector<int64_t>{1, 2, 3, 5, 8, 13, 21, 34, 100, 300}
-                                                    : std::vector<int64_t>{1, 4, 40};
+    const std::vector<int64_t> lengths =
+        long_run() ? std::vector<int64_t>{1, 2, 3, 5, 8, 13, 21, 34, 100, 300} : std::vector<int64_t>{1, 4, 40};
     int64_t all = 0;
     for (const auto& [call, fault] : kKinds) {
         int64_t cases = 0;

@@ -32,7 +32,8 @@ class FaultVfs {
         std::string path;
         int64_t at = 0;
         std::string data;
-        bool durable = true;  // of a sync: it did what it said
+        bool durable = true;  // of a sync: it did what it said; of a remove: the folder was synced
+        bool folder = false;  // of a sync: the folder was synced, too
     };
 
     FaultVfs() : real_(sqlite3_vfs_find(nullptr)) {
@@ -75,6 +76,7 @@ class FaultVfs {
         sqlite3_file base;
         FaultVfs* vfs;
         char* path;
+        bool syncs_folder;
         sqlite3_file* real() { return reinterpret_cast<sqlite3_file*>(this + 1); }
     };
     static File* of(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
@@ -113,8 +115,8 @@ class FaultVfs {
         }
         return SQLITE_IOERR;
     }
-    void note(Call call, const char* path, int64_t at, std::string data, bool durable = true) {
-        if (recording_) trace_.push_back({call, path, at, std::move(data), durable});
+    void note(Call call, const char* path, int64_t at, std::string data, bool durable = true, bool folder = false) {
+        if (recording_) trace_.push_back({call, path, at, std::move(data), durable, folder});
     }
 
     static int open(sqlite3_vfs* vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
@@ -130,6 +132,9 @@ class FaultVfs {
         mine->vfs = me;
         mine->path = name != nullptr ? strdup(name) : strdup("");
         mine->base.pMethods = methods();
+        // As the VFS for Unix does it: with the first sync of a journal or WAL that it may have made.
+        mine->syncs_folder =
+            (flags & SQLITE_OPEN_CREATE) != 0 && (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
         return SQLITE_OK;
     }
     static int remove(sqlite3_vfs* vfs, const char* path, int sync) {
@@ -160,7 +165,8 @@ class FaultVfs {
         };
         m.xSync = [](sqlite3_file* f, int) {
             const int code = of(f)->vfs->due(Call::sync);
-            of(f)->vfs->note(Call::sync, of(f)->path, 0, {}, code == SQLITE_OK);
+            of(f)->vfs->note(Call::sync, of(f)->path, 0, {}, code == SQLITE_OK, of(f)->syncs_folder);
+            if (code == SQLITE_OK) of(f)->syncs_folder = false;
             return code;
         };
         m.xFileSize = [](sqlite3_file* f, sqlite3_int64* size) {

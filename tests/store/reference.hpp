@@ -17,8 +17,8 @@ struct Reference {
         std::string body;
     };
     std::map<model::Log, std::deque<Kept>> blocks;
-    std::map<model::Log, uint64_t> next;           // absent = 1
-    std::map<model::Log, uint64_t> may_trim;       // below it blocks may be gone
+    std::map<model::Log, uint64_t> next;      // absent = 1
+    std::map<model::Log, uint64_t> may_trim;  // below it blocks may be gone
     Cursors cursors;
     model::Ledger ledger;
     std::map<std::string, std::string> meta;
@@ -53,7 +53,8 @@ struct Reference {
 inline std::string Reference::differs(const Store& store, Reader& reader) const {
     for (const auto log : model::kLogs) {
         const std::string name(model::log_name(log));
-        if (store.next_seq(log) != next_of(log)) return difference(name + " next_seq", next_of(log), store.next_seq(log));
+        if (store.next_seq(log) != next_of(log))
+            return difference(name + " next_seq", next_of(log), store.next_seq(log));
         const auto trimmed = may_trim.find(log);
         const auto found = blocks.find(log);
         if (found == blocks.end()) continue;
@@ -87,7 +88,8 @@ inline std::string Reference::differs(const Store& store, Reader& reader) const 
 
 inline std::string body_of(model::Log log, uint64_t seq, size_t size) {
     std::string body = std::string(model::log_name(log)) + " " + std::to_string(seq) + " ";
-    for (uint32_t x = static_cast<uint32_t>(seq) * 2'654'435'761U + 7; body.size() < size; x = x * 1'664'525 + 1'013'904'223)
+    for (uint32_t x = static_cast<uint32_t>(seq) * 2'654'435'761U + 7; body.size() < size;
+         x = x * 1'664'525 + 1'013'904'223)
         body += static_cast<char>(x >> 24);
     return body;
 }
