@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/database.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 
 #include "base/files.hpp"
@@ -102,6 +105,8 @@ bool Database::note(int code) {
     // No batch of ours breaks a constraint in a sound file.
     if (low == SQLITE_CORRUPT || low == SQLITE_NOTADB || low == SQLITE_CONSTRAINT || low == SQLITE_MISMATCH)
         damaged_ = true;
+    // The head of the file says that it must not be written; the file system does not.
+    if (code == SQLITE_READONLY && faccessat(AT_FDCWD, path_.c_str(), W_OK, AT_EACCESS) == 0) damaged_ = true;
     if (code_ == SQLITE_OK) {
         code_ = code;
         errno_ = handle_ != nullptr ? sqlite3_system_errno(handle_) : 0;

@@ -7,15 +7,19 @@
 #include "base/log.hpp"
 #include "store/pack.hpp"
 #include "store/schema.hpp"
+#include "store/writer.hpp"
 
 namespace tributary::store {
 namespace {
 
 // With it every column that block() reads, in its order.
-#define TRB_BLOCK_COLUMNS "SELECT log, seq, count, first_time, last_time, incarnation, class, crc, body FROM block "
+#define TRB_BLOCK_COLUMNS "SELECT log, seq, count, first_time, last_time, incarnation, class, crc, body, id FROM block "
+// How many rows are looked at, without the index, for one that the index does not know.
+constexpr int64_t kRowsToLookAt = 4096;
 
 class SqliteReader final : public Reader {
   public:
+    explicit SqliteReader(std::shared_ptr<std::atomic<bool>> damage_seen) : damage_seen_(std::move(damage_seen)) {}
     base::Result<> start(const std::string& path);
 
     base::Result<std::optional<Block>> block_at(model::Log log, uint64_t seq) override;
@@ -30,12 +34,17 @@ class SqliteReader final : public Reader {
 
   private:
     base::Result<Block> block(Statement& row);
+    bool index_lies(int64_t id);
+    base::Result<> check_gap(model::Log log, uint64_t seq, int64_t below_id, int64_t above_id);
+    base::Error failed();
+    base::Error lying_index();
     base::Error bad_block(model::Log log, uint64_t seq, uint32_t count) const;
 
+    std::shared_ptr<std::atomic<bool>> damage_seen_;
     std::string path_;
     Database database_;
     Packer packer_{1};
-    Statement at_or_below_, at_or_above_, above_, backwards_;
+    Statement at_or_below_, at_or_above_, above_, backwards_, by_id_, hidden_, last_id_;
     Statement cursors_, checkpoint_, ledger_, meta_, config_at_, next_seq_;
 };
 
@@ -47,12 +56,17 @@ struct Ended {
 
 base::Result<> SqliteReader::start(const std::string& path) {
     path_ = path;
-    if (!database_.open(path, Database::Mode::read)) return database_.error("open");
+    if (!database_.open(path, Database::Mode::read)) return failed();
     if (auto known = check_version(database_, path); !known) return known;
     const bool prepared =
         database_.exec("PRAGMA cache_size = -256; PRAGMA cell_size_check = ON") &&
         at_or_below_.prepare(database_, TRB_BLOCK_COLUMNS "WHERE log = ? AND seq <= ? ORDER BY seq DESC LIMIT 1") &&
         at_or_above_.prepare(database_, TRB_BLOCK_COLUMNS "WHERE log = ? AND seq >= ? ORDER BY seq LIMIT 1") &&
+        by_id_.prepare(database_, TRB_BLOCK_COLUMNS "NOT INDEXED WHERE id = ?") &&
+        hidden_.prepare(database_,
+                        "SELECT id FROM block NOT INDEXED WHERE id >= ? AND id < ? AND log = ? AND seq <= ? AND "
+                        "seq + count > ? LIMIT 1") &&
+        last_id_.prepare(database_, "SELECT max(id) FROM block") &&
         above_.prepare(database_, "SELECT seq FROM block WHERE log = ? AND seq > ? ORDER BY seq LIMIT 1") &&
         backwards_.prepare(database_, TRB_BLOCK_COLUMNS "WHERE log = ? ORDER BY seq DESC") &&
         cursors_.prepare(database_, "SELECT name, n FROM state WHERE kind = 'cursor'") &&
@@ -62,8 +76,18 @@ base::Result<> SqliteReader::start(const std::string& path) {
         config_at_.prepare(database_,
                            "SELECT seq, crc, body FROM config_history WHERE seq <= ? ORDER BY seq DESC LIMIT 1") &&
         next_seq_.prepare(database_, "SELECT n FROM state WHERE kind = 'next_seq' AND name = ?");
-    if (!prepared) return database_.error("read");
+    if (!prepared) return failed();
     return {};
+}
+
+base::Error SqliteReader::failed() {
+    if (database_.damaged() && damage_seen_) damage_seen_->store(true);
+    return database_.error("read");
+}
+
+base::Error SqliteReader::lying_index() {
+    database_.note(SQLITE_CORRUPT_INDEX);
+    return failed();
 }
 
 base::Error SqliteReader::bad_block(model::Log log, uint64_t seq, uint32_t count) const {
@@ -83,33 +107,74 @@ base::Result<Block> SqliteReader::block(Statement& row) {
     const auto body = row.blob(8);
     const auto log = static_cast<model::Log>(head.log);
     Block block{log, head.seq, head.count, head.first_time_ns, head.last_time_ns, std::string(head.incarnation), {}};
-    if (static_cast<int64_t>(block_crc(head, body)) != row.integer(7) || !packer_.unpack(body, block.body))
-        return bad_block(log, head.seq, head.count);
-    return block;
+    if (static_cast<int64_t>(block_crc(head, body)) == row.integer(7) && packer_.unpack(body, block.body)) return block;
+    if (&row != &by_id_ && index_lies(row.integer(9))) return lying_index();
+    return bad_block(log, head.seq, head.count);
+}
+
+// Log and seq above came from the index. If the row alone is sound, they are what is wrong.
+bool SqliteReader::index_lies(int64_t id) {
+    const Ended ended{by_id_};
+    return by_id_.first(id) && block(by_id_).ok();
+}
+
+// Nothing stands at seq, by the index. Whether that is true, the rows from the neighbour below on tell
+// (it may be the one: its seq is what the index says).
+base::Result<> SqliteReader::check_gap(model::Log log, uint64_t seq, int64_t below_id, int64_t above_id) {
+    const Ended ended{hidden_}, also_ended{last_id_}, and_ended{at_or_below_};
+    if (above_id == 0 && last_id_.first()) above_id = last_id_.integer(0) + 1;
+    below_id = std::max(below_id, above_id - kRowsToLookAt);
+    const auto hidden = [&] { return hidden_.first(below_id, above_id, static_cast<int>(log), seq, seq); };
+    const auto covered = [&] {
+        return at_or_below_.first(static_cast<int>(log), seq) &&
+               static_cast<uint64_t>(at_or_below_.integer(1)) + static_cast<uint64_t>(at_or_below_.integer(2)) > seq;
+    };
+    // Asked again, because the writer may have appended or trimmed it between two questions.
+    const bool lies = hidden() && !covered() && hidden();
+    if (!last_id_.ok() || !hidden_.ok() || !at_or_below_.ok()) return failed();
+    if (lies) return lying_index();
+    return {};
 }
 
 base::Result<std::optional<Block>> SqliteReader::block_at(model::Log log, uint64_t seq) {
+    using Found = std::optional<Block>;
     seq = std::min(seq, static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
-    for (Statement* statement : {&at_or_below_, &at_or_above_}) {
-        const Ended ended{*statement};
-        if (!statement->first(static_cast<int>(log), seq)) {
-            if (!statement->ok()) return database_.error("read");
-            continue;
+    const auto next = next_seq(log);  // before the blocks: what it counts must be among them
+    if (!next) return next.error();
+    int64_t below_id = 0;
+    {
+        const Ended ended{at_or_below_};
+        if (at_or_below_.first(static_cast<int>(log), seq)) {
+            const auto end =
+                static_cast<uint64_t>(at_or_below_.integer(1)) + static_cast<uint64_t>(at_or_below_.integer(2));
+            if (end > seq) {
+                auto found = block(at_or_below_);
+                return found ? base::Result<Found>(std::move(*found)) : found.error();
+            }
+            below_id = at_or_below_.integer(9);
+        } else if (!at_or_below_.ok()) {
+            return failed();
         }
-        const auto end = static_cast<uint64_t>(statement->integer(1)) + static_cast<uint64_t>(statement->integer(2));
-        if (end <= seq) continue;
-        auto found = block(*statement);
-        if (!found) return found.error();
-        return std::optional<Block>(std::move(*found));
     }
-    return std::optional<Block>{};
+    const Ended ended{at_or_above_};
+    if (at_or_above_.first(static_cast<int>(log), seq)) {
+        if (auto gap = check_gap(log, seq, below_id, at_or_above_.integer(9)); !gap) return gap.error();
+        auto found = block(at_or_above_);
+        return found ? base::Result<Found>(std::move(*found)) : found.error();
+    }
+    if (!at_or_above_.ok()) return failed();
+    // A log without any block was trimmed.
+    if (below_id == 0 || *next <= seq) return Found{};
+    if (auto gap = check_gap(log, seq, below_id, 0); !gap) return gap.error();
+    return base::Error{kFormat, base::format("the store {} has lost the end of a log: {} {}..{} is not there", path_,
+                                             model::log_name(log), seq, *next - 1)};
 }
 
 base::Result<uint64_t> SqliteReader::seq_behind(model::Log log, uint64_t seq) {
     // Not by its count: the row may be what is damaged.
     const Ended ended{above_};
     if (above_.first(static_cast<int>(log), seq)) return static_cast<uint64_t>(above_.integer(0));
-    if (!above_.ok()) return database_.error("read");
+    if (!above_.ok()) return failed();
     auto next = next_seq(log);
     if (!next) return next;
     return std::max(*next, seq);
@@ -130,7 +195,7 @@ base::Result<std::vector<Block>> SqliteReader::newest(model::Log log, uint64_t r
             base::log::warning("{}", next.error().text());
         }
     }
-    if (!backwards_.ok()) return database_.error("read");
+    if (!backwards_.ok()) return failed();
     std::reverse(blocks.begin(), blocks.end());
     return blocks;
 }
@@ -139,7 +204,7 @@ base::Result<Cursors> SqliteReader::cursors() {
     Cursors cursors;
     cursors_.start();
     while (cursors_.next()) cursors.emplace(std::string(cursors_.text(0)), static_cast<uint64_t>(cursors_.integer(1)));
-    if (!cursors_.ok()) return database_.error("read");
+    if (!cursors_.ok()) return failed();
     return cursors;
 }
 
@@ -155,7 +220,7 @@ base::Result<std::optional<Checkpoint>> SqliteReader::checkpoint() {
         base::log::warning("the engine's checkpoint at {} in {} is damaged; an older one is tried", checkpoint.seq,
                            path_);
     }
-    if (!checkpoint_.ok()) return database_.error("read");
+    if (!checkpoint_.ok()) return failed();
     return std::optional<Checkpoint>{};
 }
 
@@ -178,7 +243,7 @@ base::Result<model::Ledger> SqliteReader::ledger() {
             if (item == "thinned") account.thinned = n;
         }
     }
-    if (!ledger_.ok()) return database_.error("read");
+    if (!ledger_.ok()) return failed();
     return ledger;
 }
 
@@ -186,7 +251,7 @@ base::Result<std::map<std::string, std::string>> SqliteReader::meta() {
     std::map<std::string, std::string> meta;
     meta_.start();
     while (meta_.next()) meta.emplace(std::string(meta_.text(0)), std::string(meta_.text(1)));
-    if (!meta_.ok()) return database_.error("read");
+    if (!meta_.ok()) return failed();
     return meta;
 }
 
@@ -194,7 +259,7 @@ base::Result<std::optional<std::pair<uint64_t, std::string>>> SqliteReader::conf
     using Found = std::optional<std::pair<uint64_t, std::string>>;
     const Ended ended{config_at_};
     if (!config_at_.first(std::min(seq, static_cast<uint64_t>(std::numeric_limits<int64_t>::max())))) {
-        if (!config_at_.ok()) return database_.error("read");
+        if (!config_at_.ok()) return failed();
         return Found{};
     }
     const auto at = static_cast<uint64_t>(config_at_.integer(0));
@@ -209,16 +274,19 @@ base::Result<std::optional<std::pair<uint64_t, std::string>>> SqliteReader::conf
 base::Result<uint64_t> SqliteReader::next_seq(model::Log log) {
     const Ended ended{next_seq_};
     if (next_seq_.first(model::log_name(log))) return static_cast<uint64_t>(next_seq_.integer(0));
-    if (!next_seq_.ok()) return database_.error("read");
+    if (!next_seq_.ok()) return failed();
     return uint64_t{1};
 }
 
 }  // namespace
 
-base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path) {
-    auto reader = std::make_unique<SqliteReader>();
+base::Result<std::unique_ptr<Reader>> open_reader(const std::string& path,
+                                                  std::shared_ptr<std::atomic<bool>> damage_seen) {
+    auto reader = std::make_unique<SqliteReader>(std::move(damage_seen));
     if (auto started = reader->start(path); !started) return started.error();
     return std::unique_ptr<Reader>(std::move(reader));
 }
+
+base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path) { return open_reader(path, nullptr); }
 
 }  // namespace tributary::store

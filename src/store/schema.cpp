@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 
 #include "base/clock.hpp"
 #include "base/files.hpp"
@@ -98,6 +100,9 @@ base::Result<> set_pragmas(Database& database, const std::string& path) {
         if (!database.exec(base::format("PRAGMA {} = {}", name, set).c_str())) return database.error("set up");
         const auto now = database.pragma(name);
         if (database.failed()) return database.error("read");
+        // These two belong to the file: somebody flipped a bit in its head.
+        if (now != read_back && (name == std::string_view("page_size") || name == std::string_view("auto_vacuum")))
+            database.note_damage();
         if (now != read_back)
             return base::Error{kPath, base::format("the store {} cannot be used: {} is {} instead of {}; is it on a "
                                                    "network file system?",
@@ -151,9 +156,11 @@ base::Result<> check_version(Database& database, const std::string& path) {
     const auto application = database.pragma("application_id");
     const auto version = database.pragma("user_version");
     if (database.failed()) return database.error("read");
+    const auto number_of = [](const std::string& text) { return std::strtoll(text.c_str(), nullptr, 10); };
+    if (std::popcount(static_cast<uint64_t>(number_of(application) ^ kApplicationId)) == 1) database.note_damage();
     if (application != base::format("{}", kApplicationId))
         return base::Error{kPath, base::format("{} is not a store of this program", path)};
-    if (const auto number = std::stoll(version); number > kVersion) return newer(path, number);
+    if (const auto number = number_of(version); number > kVersion) return newer(path, number);
     return {};
 }
 
@@ -169,20 +176,52 @@ base::Result<> prepare_file(Database& database, const std::string& path) {
     }
     database.allow_writes();
     if (auto done = set_pragmas(database, path); !done) return done;
-    if (tables == 0 && !database.exec(kCreate)) return database.error("create");
+    if (tables == 0 && !create_tables(database)) return database.error("create");
     if (!look_at_tables(database)) return database.error("read");
     return {};
 }
 
+bool create_tables(Database& database) { return database.exec(kCreate); }
+
+std::string salvage_path(const std::string& path) { return path + ".salvage"; }
+
+base::Result<> sync_file(const std::string& path) {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool done = fd >= 0 && fsync(fd) == 0;
+    const int number = errno;
+    if (fd >= 0) close(fd);
+    if (!done) return cannot("sync", path, number);
+    return {};
+}
+
+// The file first: without it whoever is interrupted here finds out that this is not done. The WAL must not be left to
+// the next file, which SQLite would take it for.
 base::Result<std::string> set_aside(const std::string& path) {
     std::string stamp = base::format_time_ms(base::SystemClock().wall_ns() / base::kNsPerMs);
     std::erase(stamp, ':');  // file systems and shells
     const std::string aside = path + ".damaged-" + stamp;
-    for (const char* suffix : {"-wal", "-shm", ""}) {
+    for (const char* suffix : {"", "-wal", "-shm"}) {
         if (rename((path + suffix).c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT)
             return cannot("set aside", path + suffix, errno);
     }
+    const auto salvaged = salvage_path(path);
+    if (rename(salvaged.c_str(), path.c_str()) != 0 && errno != ENOENT) return cannot("rename", salvaged, errno);
+    const auto slash = path.rfind('/');
+    if (auto synced = sync_file(slash == std::string::npos ? "." : path.substr(0, slash + 1)); !synced)
+        return synced.error();
     return aside;
+}
+
+base::Result<bool> finish_replacing(const std::string& path) {
+    const auto salvaged = salvage_path(path);
+    if (access(salvaged.c_str(), F_OK) != 0) return false;
+    if (access(path.c_str(), F_OK) == 0) {  // never finished, or not begun to take its place
+        unlink(salvaged.c_str());
+        return false;
+    }
+    auto aside = set_aside(path);
+    if (!aside) return aside.error();
+    return true;
 }
 
 int64_t file_bytes(const std::string& path) {

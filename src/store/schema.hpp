@@ -13,6 +13,7 @@ namespace tributary::store {
 
 inline constexpr int64_t kPageBytes = 4096;
 inline constexpr int64_t kWalPages = 1000;  // checkpoint at so many
+inline constexpr uint64_t kHighestSeq = uint64_t{1} << 62;
 
 // Held for the life of the Store: one writer process.
 class WriterLock {
@@ -34,8 +35,16 @@ base::Result<> check_version(Database& database, const std::string& path);
 // Checks the version, creates the tables in an empty file, sets the pragmas and reads them back, looks at the tables.
 // database.damaged() afterwards tells a bad file from a bad moment.
 base::Result<> prepare_file(Database& database, const std::string& path);
-// Renames file, WAL and index; gives the new name.
+bool create_tables(Database& database);
+
+// What salvage() writes beside a damaged store, until it takes its place.
+std::string salvage_path(const std::string& path);
+// Renames file, WAL and index to <path>.damaged-<time>, gives that name; then the salvaged file, if there is one,
+// becomes the store. Can be interrupted anywhere: finish_replacing() at the next start goes on.
 base::Result<std::string> set_aside(const std::string& path);
+base::Result<bool> finish_replacing(const std::string& path);  // true: there was something to finish
+
+base::Result<> sync_file(const std::string& path);
 
 int64_t file_bytes(const std::string& path);  // 0 when it is not there
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,6 +24,8 @@ struct Options {
     std::string path;
     int64_t max_size_bytes = int64_t{2} << 30;
     int zstd_level = 1;
+    // Called every few MB while a damaged file is salvaged, which may take minutes: for a watchdog.
+    std::function<void()> working = {};
 };
 
 // Error codes the caller tells apart (docs/errors.md): kNewer is exit 3; kFull is the size cap or ENOSPC; kBroken means
@@ -99,8 +102,9 @@ class Reader;
 
 class Store {
   public:
-    // Opens or creates. A file that SQLite cannot use is renamed to <path>.damaged-<time> and a fresh one is made;
-    // report() says so. A file of a newer format is left untouched: error kNewer.
+    // Opens or creates. A file that SQLite cannot use is renamed to <path>.damaged-<time>, and what is sound in it
+    // stands in a fresh one; report() names the ranges that are lost. A file of a newer format is left untouched: error
+    // kNewer.
     static base::Result<std::unique_ptr<Store>> open(const Options& options);
     virtual ~Store() = default;
 
@@ -108,7 +112,7 @@ class Store {
     // calls reopen() and finds out by next_seq() whether the transaction is there (an fsync error is an unknown state).
     virtual base::Result<std::vector<Appended>> commit(const Batch& batch) = 0;
     // Opens the file again, under the same incarnation. What next_seq() says afterwards is on stable storage. A file
-    // found damaged is set aside as by open(), see report(); seqs go on, and readers must be made anew.
+    // found damaged, by a reader too, is salvaged as by open(), see report(); readers must be made anew then.
     virtual base::Result<> reopen() = 0;
 
     virtual base::Result<> save_checkpoint(const Checkpoint& checkpoint) = 0;  // own transaction
@@ -129,7 +133,8 @@ class Reader {
     virtual ~Reader() = default;
 
     // The block that holds seq, or the next one above it (a gap), or nothing at the end of the log. A block whose CRC
-    // does not fit is an error kFormat naming its range; skip_block() gives the seq behind it.
+    // does not fit is an error kFormat naming its range, and so is a log that ends below its next_seq; seq_behind()
+    // tells where to go on. Damage to the file itself is kBroken: the store's next commit fails, its reopen() salvages.
     virtual base::Result<std::optional<Block>> block_at(model::Log log, uint64_t seq) = 0;
     virtual base::Result<uint64_t> seq_behind(model::Log log, uint64_t seq) = 0;
     // The blocks that hold the newest `records` records, oldest first.

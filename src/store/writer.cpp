@@ -34,15 +34,7 @@ bool Connection::prepare() {
            trim.prepare(db,
                         "DELETE FROM block WHERE id IN (SELECT id FROM block WHERE log = ?1 AND seq < ?2 AND "
                         "seq + count <= ?2 ORDER BY seq LIMIT ?3)") &&
-           set_state.prepare(db,
-                             "INSERT INTO state(kind, name, item, n) VALUES(?,?,?,?) ON CONFLICT DO UPDATE SET n = "
-                             "excluded.n") &&
-           add_state.prepare(db,
-                             "INSERT INTO state(kind, name, item, n) VALUES(?,?,?,?) ON CONFLICT DO UPDATE SET n = n + "
-                             "excluded.n") &&
-           set_meta.prepare(db,
-                            "INSERT INTO meta(name, value) VALUES(?,?) ON CONFLICT DO UPDATE SET value = "
-                            "excluded.value") &&
+           state.load(db) &&
            set_config.prepare(db, "INSERT OR REPLACE INTO config_history(seq, crc, body) VALUES(?,?,?)") &&
            trim_configs.prepare(db,
                                 "DELETE FROM config_history WHERE seq < (SELECT max(seq) FROM config_history WHERE "
@@ -67,7 +59,8 @@ Writer::~Writer() {
 
 // Deletes come first: the pages they free are used by the blocks of the same transaction.
 bool Writer::write(const Batch& batch, std::vector<Appended>& appended) {
-    return write_trims(batch) && write_blocks(batch, appended) && write_state(batch) && write_ledger(batch.ledger);
+    return write_trims(batch) && write_blocks(batch, appended) && write_state(batch) && write_ledger(batch.ledger) &&
+           connection_->state.write_checks();
 }
 
 bool Writer::write_trims(const Batch& batch) {
@@ -108,16 +101,16 @@ bool Writer::write_blocks(const Batch& batch, std::vector<Appended>& appended) {
     }
     for (const model::Log log : model::kLogs) {
         if (!touched[slot(log)]) continue;
-        if (!connection_->set_state.run("next_seq", model::log_name(log), "", tentative_[slot(log)])) return false;
+        if (!connection_->state.set("next_seq", model::log_name(log), "", tentative_[slot(log)])) return false;
     }
     return true;
 }
 
 bool Writer::write_state(const Batch& batch) {
     for (const auto& [name, position] : batch.cursors)
-        if (!connection_->set_state.run("cursor", name, "", position)) return false;
+        if (!connection_->state.set("cursor", name, "", position)) return false;
     for (const auto& [name, value] : batch.meta)
-        if (!connection_->set_meta.run(name, value)) return false;
+        if (!connection_->state.set_meta(name, value)) return false;
     for (const auto& [seq, text] : batch.configs) {
         std::string body;
         packer_.pack(text, body);
@@ -128,7 +121,7 @@ bool Writer::write_state(const Batch& batch) {
 
 bool Writer::write_ledger(const model::Ledger& delta) {
     const auto add = [this](const char* kind, std::string_view name, std::string_view item, uint64_t n) {
-        return n == 0 || connection_->add_state.run(kind, name, item, n);
+        return n == 0 || connection_->state.add(kind, name, item, n);
     };
     for (const auto& [name, account] : delta.streams) {
         if (!add("stream", name, "received", account.received)) return false;
@@ -217,7 +210,11 @@ Usage Writer::usage() const {
     return usage;
 }
 
-base::Result<> Writer::usable() const {
+base::Result<> Writer::usable() {
+    if (broken_.empty() && damage_seen_->load()) {
+        damaged_ = true;
+        broken_ = "a reader found it damaged";
+    }
     if (broken_.empty()) return {};
     return base::Error{kBroken, "the store must be opened again after: " + broken_};
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "store/database.hpp"
 #include "store/pack.hpp"
 #include "store/schema.hpp"
+#include "store/state.hpp"
 #include "store/store.hpp"
 
 namespace tributary::store {
@@ -23,12 +25,17 @@ struct Connection {
     Database database;
     Statement begin, commit, rollback;
     Statement insert_block, oldest, trim;
-    Statement set_state, add_state, set_meta, set_config, trim_configs;
+    StateTable state;
+    Statement set_config, trim_configs;
     Statement insert_checkpoint, trim_checkpoints;
     Statement page_count, freelist_count;
 
     bool prepare();
 };
+
+// damage_seen: set by the reader when what it reads cannot be what was written.
+base::Result<std::unique_ptr<Reader>> open_reader(const std::string& path,
+                                                  std::shared_ptr<std::atomic<bool>> damage_seen);
 
 class Writer final : public Store {
   public:
@@ -44,13 +51,15 @@ class Writer final : public Store {
     const std::string& incarnation() const override { return incarnation_; }
     std::string report() const override { return report_; }
     Usage usage() const override;
-    base::Result<std::unique_ptr<Reader>> reader() const override { return Reader::open(options_.path); }
+    base::Result<std::unique_ptr<Reader>> reader() const override { return open_reader(options_.path, damage_seen_); }
 
   private:
     base::Result<> connect();
-    base::Result<> connect_or_set_aside();
+    base::Result<> connect_or_salvage();
+    base::Result<> salvage_file(const std::string& why);
     bool load_seqs();
-    base::Result<> usable() const;
+    bool mend_state();
+    base::Result<> usable();
     base::Error broken(std::string_view doing);
     base::Result<> room_for(int64_t bytes);
     int64_t used_bytes() const;
@@ -73,6 +82,7 @@ class Writer final : public Store {
     std::string report_;
     std::string broken_;  // why nothing is accepted before reopen(); empty = all is well
     bool damaged_ = false;
+    std::shared_ptr<std::atomic<bool>> damage_seen_ = std::make_shared<std::atomic<bool>>(false);
     int skipped_trims_ = 0;
     Usage usage_;
 };

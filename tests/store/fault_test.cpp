@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <set>
 
-#include "base/log.hpp"
 #include "fault_vfs.hpp"
 #include "reference.hpp"
 
@@ -16,8 +15,6 @@ using model::Log;
 namespace {
 
 constexpr int kTries = 400;  // longer than any fault lasts
-
-bool long_run() { return std::getenv("TRIBUTARY_STORE_LONG") != nullptr; }
 
 // One life of a gateway's writer on one file, with its way of asking what became of a transaction in doubt.
 class Life {
@@ -149,7 +146,7 @@ bool one_case(Call call, Fault fault, int64_t first, int64_t calls) {
     CAPTURE(kFaultNames[static_cast<size_t>(fault)]);
     CAPTURE(first);
     CAPTURE(calls);
-    const TempFolder folder;
+    const MemoryFolder folder;
     FaultVfs vfs;
     vfs.fail(call, fault, first, calls);
     Life life(folder.file());
@@ -176,10 +173,10 @@ struct Kind {
     Call call;
     Fault fault;
 };
-constexpr std::array<Kind, 13> kKinds{{{Call::open, Fault::eio},
+constexpr std::array<Kind, 14> kKinds{{{Call::open, Fault::eio},
                                        {Call::open, Fault::enospc},
                                        {Call::read, Fault::eio},
-                                       //{Call::read, Fault::short_read},
+                                       {Call::read, Fault::short_read},
                                        {Call::write, Fault::eio},
                                        {Call::write, Fault::enospc},
                                        {Call::write, Fault::half_write},
@@ -194,7 +191,7 @@ constexpr std::array<Kind, 13> kKinds{{{Call::open, Fault::eio},
 }  // namespace
 
 TEST_CASE("every call to the disk fails once, and for a while: no false success, nothing lost, nothing twice") {
-    base::log::set_level("error");
+    const Quiet quiet;
     const std::vector<int64_t> lengths =
         long_run() ? std::vector<int64_t>{1, 2, 3, 5, 8, 13, 21, 34, 100, 300} : std::vector<int64_t>{1, 4, 40};
     int64_t all = 0;
@@ -211,5 +208,4 @@ TEST_CASE("every call to the disk fails once, and for a while: no false success,
         all += cases;
     }
     std::printf("store faults: %lld cases in all\n", static_cast<long long>(all));
-    base::log::set_level("info");
 }

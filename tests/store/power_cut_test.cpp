@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <fstream>
 
-#include "base/log.hpp"
 #include "fault_vfs.hpp"
 #include "reference.hpp"
 
@@ -197,7 +196,7 @@ void cut_everywhere(const Scenario& scenario, size_t from, size_t stride, std::m
         CAPTURE(i);
         for (const auto rest : {Disk::Rest::nothing, Disk::Rest::everything, Disk::Rest::some, Disk::Rest::some}) {
             CAPTURE(static_cast<int>(rest));
-            const TempFolder folder;
+            const MemoryFolder folder;
             disk.leave(folder.path, rest, random);
             check_start(folder.path, scenario, acknowledged);
             counts.starts++;
@@ -205,39 +204,32 @@ void cut_everywhere(const Scenario& scenario, size_t from, size_t stride, std::m
     }
 }
 
-uint64_t seed() {
-    if (const char* given = std::getenv("TRIBUTARY_STORE_SEED")) return std::strtoull(given, nullptr, 10);
-    return std::random_device()();
-}
-
 }  // namespace
 
 TEST_CASE("power cut at every write and every sync") {
-    const uint64_t number = seed();
+    const uint64_t number = seed_of_run();
     CAPTURE(number);
     std::mt19937_64 random(number);
-    base::log::set_level("error");
-    const TempFolder folder;
+    const Quiet quiet;
+    const MemoryFolder folder;
     const Scenario scenario = Recorder(folder.file(), -1).record();
     Counts counts;
-    for (int round = std::getenv("TRIBUTARY_STORE_LONG") != nullptr ? 30 : 1; round > 0; round--)
-        cut_everywhere(scenario, 0, 1, random, counts);
+    for (int round = long_run() ? 30 : 1; round > 0; round--) cut_everywhere(scenario, 0, 1, random, counts);
     std::printf("store power cuts: %lld points, %lld starts, seed %llu\n", static_cast<long long>(counts.points),
                 static_cast<long long>(counts.starts), static_cast<unsigned long long>(number));
     CHECK(counts.points > 200);
-    base::log::set_level("info");
 }
 
 TEST_CASE("a sync that fails and whose pages are called clean all the same, then a power cut") {
-    const uint64_t number = seed();
+    const uint64_t number = seed_of_run();
     CAPTURE(number);
     std::mt19937_64 random(number);
-    base::log::set_level("error");
+    const Quiet quiet;
     Counts counts;
     int64_t syncs = 0;
     for (int64_t lie = 0;; lie++) {
         CAPTURE(lie);
-        const TempFolder folder;
+        const MemoryFolder folder;
         const Scenario scenario = Recorder(folder.file(), lie).record();
         size_t at = 0;
         while (at < scenario.trace.size() && (scenario.trace[at].call != Call::sync || scenario.trace[at].durable))
@@ -245,12 +237,10 @@ TEST_CASE("a sync that fails and whose pages are called clean all the same, then
         if (at == scenario.trace.size()) break;
         syncs++;
         const size_t left = scenario.trace.size() - at;
-        cut_everywhere(scenario, at + 1, std::getenv("TRIBUTARY_STORE_LONG") != nullptr ? 1 : left / 4 + 1, random,
-                       counts);
+        cut_everywhere(scenario, at + 1, long_run() ? 1 : left / 4 + 1, random, counts);
     }
     std::printf("store lost syncs: %lld syncs, %lld points, %lld starts, seed %llu\n", static_cast<long long>(syncs),
                 static_cast<long long>(counts.points), static_cast<long long>(counts.starts),
                 static_cast<unsigned long long>(number));
     CHECK(syncs > 20);
-    base::log::set_level("info");
 }

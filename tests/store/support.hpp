@@ -3,10 +3,14 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
+#include <random>
 #include <string>
 
 #include "base/files.hpp"
@@ -15,8 +19,9 @@
 namespace tributary::store {
 
 struct TempFolder {
-    TempFolder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "tributary-store-XXXXXX").string();
+    TempFolder() : TempFolder(std::filesystem::temp_directory_path()) {}
+    explicit TempFolder(const std::filesystem::path& where) {
+        std::string pattern = (where / "tributary-store-XXXXXX").string();
         REQUIRE(mkdtemp(pattern.data()) != nullptr);
         path = pattern;
     }
@@ -30,6 +35,38 @@ struct TempFolder {
 
     std::string path;
 };
+
+// For tests whose disk is invented anyhow.
+struct MemoryFolder : TempFolder {
+    MemoryFolder()
+        : TempFolder(std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path()) {}
+};
+
+// The log of hundreds of damaged stores is of no use to anybody.
+class Quiet {
+  public:
+    Quiet() : before_(dup(STDERR_FILENO)) {
+        const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        dup2(nowhere, STDERR_FILENO);
+        close(nowhere);
+    }
+    ~Quiet() {
+        dup2(before_, STDERR_FILENO);
+        close(before_);
+    }
+    Quiet(const Quiet&) = delete;
+    Quiet& operator=(const Quiet&) = delete;
+
+  private:
+    int before_;
+};
+
+inline bool long_run() { return std::getenv("TRIBUTARY_STORE_LONG") != nullptr; }
+// Random, or as given, to see a failure again.
+inline uint64_t seed_of_run() {
+    if (const char* given = std::getenv("TRIBUTARY_STORE_SEED")) return std::strtoull(given, nullptr, 10);
+    return std::random_device()();
+}
 
 inline std::unique_ptr<Store> open_store(const std::string& path, int64_t max_size = int64_t{1} << 30) {
     auto store = Store::open({path, max_size, 1});
