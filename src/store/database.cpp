@@ -73,6 +73,11 @@ bool Database::open(const std::string& path, Mode mode) {
     const int how = mode == Mode::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     if (!note(sqlite3_open_v2(path.c_str(), &handle_, how | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr)))
         return false;
+    if (mode == Mode::write && sqlite3_db_readonly(handle_, "main") == 1) {
+        note(SQLITE_READONLY);
+        text_ = "it must not be written";
+        return false;
+    }
     sqlite3_busy_timeout(handle_, kBusyMs);
     return note(sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr)) &&
            note(sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr));

@@ -45,6 +45,10 @@ PRAGMA user_version = 1;
 COMMIT;
 )";
 
+// What leads from each version to the next one, each in a transaction of its own. Version 0 was never in use; a file
+// says so only when its head was damaged.
+constexpr std::array<const char*, kVersion> kMigrations{""};
+
 struct Pragma {
     const char *name, *set, *read_back;
 };
@@ -138,7 +142,7 @@ base::Result<> WriterLock::take(const std::string& store_path) {
 }
 
 base::Result<> refuse_newer(const std::string& path) {
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe would wait for its writer
     if (fd < 0) {
         if (errno == ENOENT) return {};
         return cannot("read", path, errno);
@@ -164,6 +168,21 @@ base::Result<> check_version(Database& database, const std::string& path) {
     return {};
 }
 
+namespace {
+
+bool migrate(Database& database) {
+    const auto version = std::strtoll(database.pragma("user_version").c_str(), nullptr, 10);
+    for (auto from = std::max<int64_t>(version, 0); from < kVersion; from++) {
+        const auto sql = base::format("BEGIN IMMEDIATE; {}; PRAGMA user_version = {}; COMMIT",
+                                      kMigrations[static_cast<size_t>(from)], from + 1);
+        if (!database.exec(sql.c_str())) return false;
+        base::log::info("the store was brought from format {} to {}", from, from + 1);
+    }
+    return !database.failed();
+}
+
+}  // namespace
+
 base::Result<> prepare_file(Database& database, const std::string& path) {
     const auto tables = [&] {
         Statement count;
@@ -177,6 +196,7 @@ base::Result<> prepare_file(Database& database, const std::string& path) {
     database.allow_writes();
     if (auto done = set_pragmas(database, path); !done) return done;
     if (tables == 0 && !create_tables(database)) return database.error("create");
+    if (tables > 0 && !migrate(database)) return database.error("bring to the present format");
     if (!look_at_tables(database)) return database.error("read");
     return {};
 }

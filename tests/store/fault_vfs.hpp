@@ -62,7 +62,9 @@ class FaultVfs {
     }
     // Every call that writes fails until heal().
     void fill_disk() { full_ = true; }
-    void heal() { calls_ = 0, full_ = false; }
+    // No room in files of this name beyond so many bytes.
+    void limit(std::string ends, int64_t bytes) { limited_ = std::move(ends), limit_ = bytes; }
+    void heal() { calls_ = 0, full_ = false, limited_.clear(); }
     int64_t fired() const { return fired_; }
     int64_t count(Call call) const { return counts_[static_cast<size_t>(call)]; }
 
@@ -205,7 +207,10 @@ class FaultVfs {
         return of(f)->real()->pMethods->xRead(of(f)->real(), into, size, at);
     }
     static int write(sqlite3_file* f, const void* from, int size, sqlite3_int64 at) {
-        const int code = of(f)->vfs->due(Call::write);
+        int code = of(f)->vfs->due(Call::write);
+        const auto& limited = of(f)->vfs->limited_;
+        if (!limited.empty() && at >= of(f)->vfs->limit_ && std::string_view(of(f)->path).ends_with(limited))
+            of(f)->vfs->errno_ = ENOSPC, code = SQLITE_FULL;
         // A disk that fails in the middle of a page has written the first half.
         if (code != SQLITE_OK) size = of(f)->vfs->fault_ == Fault::half_write ? size / 2 : 0;
         if (size == 0) return code;
@@ -221,6 +226,8 @@ class FaultVfs {
     Fault fault_ = Fault::eio;
     int64_t first_ = 0, calls_ = 0, fired_ = 0;
     int errno_ = 0;
+    std::string limited_;
+    int64_t limit_ = 0;
     bool full_ = false, recording_ = false;
     std::vector<Op> trace_;
 };
