@@ -13,6 +13,7 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tributary::store {
@@ -70,6 +71,7 @@ class FaultVfs {
 
     void record(bool on) { recording_ = on; }
     const std::vector<Op>& trace() const { return trace_; }
+    std::vector<Op> take_trace() { return std::exchange(trace_, {}); }
     // The n-th sync from now says EIO and what it should have written never gets there by itself.
     void lie_at_sync(int64_t n) { fail(Call::sync, Fault::eio, n, 1); }
 
