@@ -18,5 +18,6 @@ void add_list(CLI::App& app, int& exit_code);
 void add_replay(CLI::App& app, int& exit_code);
 void add_simulate(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
+void add_store(CLI::App& app, int& exit_code);
 
 }  // namespace tributary::cli

@@ -104,6 +104,13 @@ bool Database::checkpoint() {
     return (code & 0xff) != SQLITE_BUSY && note(code);
 }
 
+bool Database::copy_of(Database& from) {
+    sqlite3_backup* work = sqlite3_backup_init(handle_, "main", from.handle_, "main");
+    if (work == nullptr) return note(sqlite3_errcode(handle_));
+    sqlite3_backup_step(work, -1);
+    return note(sqlite3_backup_finish(work));
+}
+
 bool Database::note(int code) {
     if (code == SQLITE_OK) return true;
     const int low = code & 0xff;

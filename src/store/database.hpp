@@ -97,6 +97,10 @@ class Database {
     // way.
     bool checkpoint();
 
+    // All of another one, as of one moment, by SQLite's backup. In one go: in pieces it would begin again after each
+    // commit to the source.
+    bool copy_of(Database& from);
+
     bool failed() const { return code_ != SQLITE_OK; }
     // Something SQLite said since open() means that the file itself is bad, not the disk or the moment.
     bool damaged() const { return damaged_; }

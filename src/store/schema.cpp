@@ -141,6 +141,17 @@ base::Result<> WriterLock::take(const std::string& store_path) {
     return {};
 }
 
+std::string lock_holder(const std::string& store_path) {
+    const int fd = open((store_path + ".lock").c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return {};
+    std::array<char, 32> pid{};
+    const bool free = flock(fd, LOCK_SH | LOCK_NB) == 0;
+    if (!free && pread(fd, pid.data(), pid.size() - 1, 0) <= 0) pid[0] = '?';
+    close(fd);
+    const std::string_view text(pid.data());
+    return free ? std::string() : std::string(text.substr(0, text.find('\n')));
+}
+
 base::Result<> refuse_newer(const std::string& path) {
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe would wait for its writer
     if (fd < 0) {

@@ -28,6 +28,9 @@ class WriterLock {
     int fd_ = -1;
 };
 
+// The pid of another process, or of this one, that has the lock; "" = nobody. Takes it for a moment to find out.
+std::string lock_holder(const std::string& store_path);
+
 // kNewer when the file's own header says so; read without SQLite, so nothing is written.
 base::Result<> refuse_newer(const std::string& path);
 // For readers: the file is a store, and of a version we know.

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// `tributary store ls | verify | repair | export | backup | wipe`: asks store/inspect and prints for people or as JSON.
+// One thread, the caller's; needs no running gateway, and most of it goes beside one. For users: docs/store.md.
+// What it does not do: read or change the file itself.
+#pragma once
+
+#include <string>
+
+namespace tributary::gateway {
+
+struct StoreOptions {
+    std::string config_path, path;  // path "" = the configuration's store.path
+    bool json = false;
+    std::string to;                         // of repair and backup
+    bool yes = false, damaged_too = false;  // of wipe
+    // Of export. from, to: sequence numbers, or times (RFC 3339); "" = from the first, to the last.
+    std::string log = "intake", from, until, format = "jsonl", output;
+};
+
+// Each gives the exit code: 0, 1 (failed, or damage was found), 2 (configuration text), 3 (store of a newer version).
+int store_ls(const StoreOptions& options);
+int store_verify(const StoreOptions& options);
+int store_repair(const StoreOptions& options);
+int store_backup(const StoreOptions& options);
+int store_wipe(const StoreOptions& options);
+int store_export(const StoreOptions& options);
+
+// What the commands share. The path; "" after it was said on standard error why there is none.
+struct StorePlace {
+    std::string path, gateway = "gateway", prefix = "tributary";
+    int exit_code = 0;
+};
+StorePlace store_place(const StoreOptions& options);
+int store_failed(const std::string& code, const std::string& message);
+
+}  // namespace tributary::gateway
