@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"

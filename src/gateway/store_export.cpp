@@ -6,6 +6,7 @@
 #include <iostream>
 #include <optional>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"

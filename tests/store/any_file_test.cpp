@@ -67,6 +67,7 @@ TEST_CASE("a file cut off at any length") {
     Counts counts;
     for (const size_t length : lengths) {
         CAPTURE(length);
+        if (!long_run() && random() % (2 * kSlower) != 0) continue;
         const auto gone = touched(image(), std::string_view(image().file).substr(length / kPage * kPage));
         if (length < image().file.size()) one_case(image(), image().file.substr(0, length), image().wal, gone, counts);
     }
@@ -78,7 +79,7 @@ TEST_CASE("a WAL cut off at any length is a power cut") {
     const Quiet quiet;
     const std::string& wal = image().wal;
     Counts counts;
-    for (size_t length = 0; length < wal.size(); length += long_run() ? 509 : 9'001) {
+    for (size_t length = 0; length < wal.size(); length += long_run() ? 509 : 9'001 * kSlower) {
         CAPTURE(length);
         const auto gone = touched(image(), std::string_view(wal).substr(length / 4'120 * 4'120));
         one_case(image(), image().file, wal.substr(0, length), gone, counts, gone);

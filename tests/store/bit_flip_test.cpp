@@ -31,7 +31,7 @@ TEST_CASE("a bit flips in the head of the file") {
     Counts counts;
     for (size_t at = 0; at < 100; at++)
         for (size_t bit = 0; bit < 8; bit++) {
-            if (!long_run() && bit != random() % 8) continue;
+            if (!long_run() && bit != random() % (8 * kSlower)) continue;
             CAPTURE(at);
             CAPTURE(bit);
             auto file = image.file;
@@ -66,8 +66,9 @@ TEST_CASE("a bit flips in each frame of a WAL that was not brought home") {
     while (commits(last - 1)) last--;  // its last frame again, up to the end of a sector
     while (!commits(last - 1)) last--;
     Counts counts, heads;
+    const size_t stride = long_run() ? 1 : kSlower;
     for (int round = long_run() ? 20 : 1; round > 0; round--) {
-        for (size_t frame = 0; frame < frames; frame++) {
+        for (size_t frame = random() % stride; frame < frames; frame += stride) {
             const size_t start = kHead + frame * kFrame, at = start + random() % kFrame;
             CAPTURE(frame);
             CAPTURE(at - start);
@@ -83,7 +84,7 @@ TEST_CASE("a bit flips in each frame of a WAL that was not brought home") {
     print("WAL frames", counts, number);
     print("WAL head", heads, number);
     CHECK(heads.lost == 0);
-    CHECK(counts.salvaged > static_cast<int>(last) / 2);
+    CHECK(counts.salvaged > static_cast<int>(last / stride) / 2);
 }
 
 TEST_CASE("a bit flips in each page of a store") {
@@ -91,11 +92,12 @@ TEST_CASE("a bit flips in each page of a store") {
     CAPTURE(number);
     std::mt19937_64 random(number);
     const Quiet quiet;
-    auto image = make_image(330, 330);
+    auto image = make_image(270, 270);
     CHECK(image.file.size() > 1'800'000);
     Counts flips, zeros;
+    const size_t stride = long_run() ? 1 : kSlower;
     for (int round = long_run() ? 20 : 1; round > 0; round--)
-        for (size_t page = 0; page < image.file.size() / kPage; page++) {
+        for (size_t page = random() % stride; page < image.file.size() / kPage; page += stride) {
             const size_t at = page * kPage + random() % kPage;
             CAPTURE(page);
             CAPTURE(at % kPage);
@@ -108,5 +110,5 @@ TEST_CASE("a bit flips in each page of a store") {
         }
     print("file", flips, number);
     if (long_run()) print("pages zeroed", zeros, number);
-    CHECK(flips.salvaged > 0);
+    CHECK(flips.lost > 0);
 }

@@ -251,7 +251,9 @@ TEST_CASE("the store is what a simple model says, whatever happens") {
     const uint64_t seed = seed_of_run();
     CAPTURE(seed);
     const char* wanted = std::getenv("TRIBUTARY_STORE_STEPS");
-    const int64_t steps = wanted != nullptr ? std::strtoll(wanted, nullptr, 10) : long_run() ? 100'000 : 6'000;
+    const int64_t steps = wanted != nullptr ? std::strtoll(wanted, nullptr, 10)
+                          : long_run()      ? 100'000
+                                            : 6'000 / static_cast<int64_t>(kSlower);
     const Quiet quiet;
     Model model(seed);
     for (int64_t i = 0; i < steps; i++) {

@@ -61,6 +61,12 @@ class Quiet {
     int before_;
 };
 
+// With a sanitizer a case costs five times as much; then an ordinary run takes every fourth of the many that are alike.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr size_t kSlower = 4;
+#else
+inline constexpr size_t kSlower = 1;
+#endif
 inline bool long_run() { return std::getenv("TRIBUTARY_STORE_LONG") != nullptr; }
 // Random, or as given, to see a failure again.
 inline uint64_t seed_of_run() {
