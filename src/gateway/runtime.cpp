@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/runtime.hpp"
 
+#include <systemd/sd-daemon.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -93,15 +95,21 @@ base::Result<BlockSource> Runtime::source() {
 }
 
 base::Result<> Runtime::open() {
-    auto store = store::Store::open({settings_.store.path, settings_.store.max_size_bytes});
+    store::Options options{settings_.store.path, settings_.store.max_size_bytes};
+    // Saving what is sound in a damaged file may take minutes.
+    options.working = [] { sd_notify(0, "EXTEND_TIMEOUT_USEC=60000000\nWATCHDOG=1"); };
+    auto store = store::Store::open(options);
     if (!store) return store.error();
     store_ = std::move(*store);
-    if (const auto report = store_->report(); !report.empty()) base::log::warning("store: {}", report);
     auto own = store_->reader();
     auto writers = store_->reader();
     if (!own) return own.error();
     if (!writers) return writers.error();
     reader_ = std::move(*own);
+    if (const auto report = store_->report(); !report.empty()) {
+        base::log::warning("store: {}", report);
+        if (auto given = give_configuration(); !given) return given;
+    }
     if (auto judged = find_poison(); !judged) return judged.error();
     writer_ = std::make_unique<Writer>(
         WriterSettings{settings_.store.gather_ns, settings_.store.history_ns, settings_.store.max_size_bytes,
@@ -140,6 +148,18 @@ base::Result<> Runtime::open() {
     if (events_) events_->start();
     record_configuration();
     second();
+    return {};
+}
+
+// Damage may have taken the recorded configuration: what is kept of the log is then processed under the present one.
+base::Result<> Runtime::give_configuration() {
+    const uint64_t first = store_->first_seq(model::Log::intake);
+    const auto recorded = reader_->config_at(first);
+    if (!recorded) return recorded.error();
+    if (*recorded || first == store_->next_seq(model::Log::intake)) return {};
+    store::Batch batch;
+    batch.configs.emplace_back(first, config::engine_text(settings_));
+    if (auto done = store_->commit(batch); !done) return done.error();
     return {};
 }
 

@@ -41,6 +41,7 @@ class Runtime {
     base::Result<> open();
     base::Result<> find_poison();
     base::Result<> open_mqtt();
+    base::Result<> give_configuration();
     base::Result<> open_events();
     base::Result<BlockSource> source();
     void record_configuration();

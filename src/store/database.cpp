@@ -125,7 +125,8 @@ bool Database::note(int code) {
         // Of a failed sync SQLite does not keep it.
         if (sqlite3_vfs* vfs = sqlite3_vfs_find(nullptr); code == SQLITE_IOERR_FSYNC && errno_ == 0)
             errno_ = vfs->xGetLastError(vfs, 0, nullptr);
-        text_ = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
+        const bool its_own = handle_ != nullptr && sqlite3_errcode(handle_) != SQLITE_OK;  // else it was found by us
+        text_ = its_own ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
     }
     return false;
 }

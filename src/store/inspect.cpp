@@ -88,6 +88,8 @@ base::Result<Overview> overview(const std::string& path) {
     found.file_bytes = file_bytes(path), found.wal_bytes = file_bytes(path + "-wal");
     found.running_pid = lock_holder(path);
     found.set_aside = beside(path);
+    std::erase_if(found.set_aside,
+                  [](const std::string& name) { return name.ends_with("-wal") || name.ends_with("-shm"); });
     return found;
 }
 

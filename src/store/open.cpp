@@ -111,28 +111,46 @@ base::Result<> Writer::connect() {
         done = database.error("open");
     else
         done = prepare_file(database, options_.path);
-    if (done && (!connection_->prepare() || !mend_state() || !load_seqs())) done = database.error("read");
+    if (done && (!connection_->prepare() || !mend() || !load_seqs())) done = database.error("read");
     damaged_ = database.damaged();
     if (!done) connection_.reset();
     return done;
 }
 
 // What is not as it was written must not decide anything: without a cursor everything that is kept is sent again, with
-// the same ids; without meta nothing is known about clocks and subscriptions. The ledger is left as it is, and said.
-bool Writer::mend_state() {
+// the same ids; without meta nothing is known about clocks and subscriptions; without a configuration the reader of
+// report() gives one. The ledger is left as it is, and said.
+bool Writer::mend() {
     auto& state = connection_->state;
-    if (state.unfit().empty()) return true;
+    std::vector<uint64_t> configs;
+    if (!damaged_configs(configs)) return false;
+    if (state.unfit().empty() && configs.empty()) return true;
     std::string what;
     for (const auto& kind : state.unfit()) what += (what.empty() ? "" : ", ") + kind;
-    report_ = base::format("the check of its {} does not fit", what);
+    if (!what.empty()) report_ = base::format("the check of its {} does not fit", what);
+    if (!configs.empty())
+        report_ += base::format("{}{} recorded configurations are damaged, the first at intake {}",
+                                report_.empty() ? "" : "; ", configs.size(), configs.front());
     bool mended = connection_->begin.run();
     for (const char* kind : {"cursor", "meta"}) mended = mended && (state.fits(kind) || state.forget(kind));
     for (const std::string& kind : std::set<std::string>(state.unfit().begin(), state.unfit().end()))
         state.accept(kind);
+    for (const uint64_t seq : configs) mended = mended && connection_->forget_config.run(seq);
     if (!mended || !state.write_checks() || !connection_->commit.run()) return false;
     base::log::error("the store {}: {}; cursors are back at the beginning when they are among it", options_.path,
                      report_);
     return true;
+}
+
+bool Writer::damaged_configs(std::vector<uint64_t>& seqs) {
+    Statement all;
+    if (!all.prepare(connection_->database, "SELECT seq, crc, body FROM config_history")) return false;
+    all.start();
+    while (all.next())
+        if (const auto seq = static_cast<uint64_t>(all.integer(0));
+            static_cast<int64_t>(text_crc(seq, {}, all.blob(2))) != all.integer(1))
+            seqs.push_back(seq);
+    return all.ok();
 }
 
 bool Writer::load_seqs() {

@@ -36,6 +36,7 @@ bool Connection::prepare() {
                         "seq + count <= ?2 ORDER BY seq LIMIT ?3)") &&
            state.load(db) &&
            set_config.prepare(db, "INSERT OR REPLACE INTO config_history(seq, crc, body) VALUES(?,?,?)") &&
+           forget_config.prepare(db, "DELETE FROM config_history WHERE seq = ?") &&
            trim_configs.prepare(db,
                                 "DELETE FROM config_history WHERE seq < (SELECT max(seq) FROM config_history WHERE "
                                 "seq <= ?)") &&

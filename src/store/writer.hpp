@@ -26,7 +26,7 @@ struct Connection {
     Statement begin, commit, rollback;
     Statement insert_block, oldest, trim;
     StateTable state;
-    Statement set_config, trim_configs;
+    Statement set_config, forget_config, trim_configs;
     Statement insert_checkpoint, trim_checkpoints;
     Statement page_count, freelist_count;
 
@@ -58,7 +58,8 @@ class Writer final : public Store {
     base::Result<> connect_or_salvage();
     base::Result<> salvage_file(const std::string& why);
     bool load_seqs();
-    bool mend_state();
+    bool mend();
+    bool damaged_configs(std::vector<uint64_t>& seqs);
     base::Result<> usable();
     base::Error broken(std::string_view doing);
     base::Result<> room_for(int64_t bytes);

@@ -38,6 +38,8 @@ class Life {
     void finish() {
         if (!store_) open();
         differs = reference_.differs(*store_);
+        store_.reset();
+        if (differs.empty()) differs = unsound(path_);
     }
     // Codes and sentences of everything that failed.
     std::set<std::string> codes, sentences;

@@ -54,8 +54,12 @@ class Model {
         if (action >= checkpoint) check();
     }
     void check() { REQUIRE(reference_.differs(*store_) == ""); }
+    void finish() {
+        check();
+        store_.reset();
+        REQUIRE(unsound(folder_->file()) == "");
+    }
     std::array<int64_t, kActions> counts{};
-    int64_t salvaged = 0;
 
   private:
     void act(Action action);
@@ -260,7 +264,7 @@ TEST_CASE("the store is what a simple model says, whatever happens") {
         CAPTURE(i);
         model.step();
     }
-    model.check();
+    model.finish();
     std::printf("store model: %lld steps, seed %llu:", static_cast<long long>(steps),
                 static_cast<unsigned long long>(seed));
     for (size_t i = 0; i < kActions; i++)

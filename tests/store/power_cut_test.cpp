@@ -93,7 +93,7 @@ class Recorder {
 };
 
 // What is there must be a state that was, and none older than what was acknowledged.
-void check_start(const std::string& folder, const Scenario& scenario, size_t acknowledged) {
+void check_start(const std::string& folder, const Scenario& scenario, size_t acknowledged, bool thoroughly) {
     FaultVfs fast;  // does not wait for the disk
     auto store = open_store(folder + "/store.db");
     REQUIRE(store->report() == "");
@@ -107,6 +107,8 @@ void check_start(const std::string& folder, const Scenario& scenario, size_t ack
     Batch batch;
     batch.appends = {append(Log::intake, 2, "after the cut")};
     CHECK(commit(*store, batch)[0].first_seq == next);
+    store.reset();
+    if (thoroughly) REQUIRE(unsound(folder + "/store.db") == "");
 }
 
 struct Counts {
@@ -128,7 +130,7 @@ void cut_everywhere(const Scenario& scenario, size_t from, size_t stride, std::m
             CAPTURE(static_cast<int>(rest));
             const MemoryFolder folder;
             disk.leave(folder.path, rest, random);
-            check_start(folder.path, scenario, acknowledged);
+            check_start(folder.path, scenario, acknowledged, long_run() || random() % 8 == 0);
             counts.starts++;
         }
     }

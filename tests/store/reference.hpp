@@ -6,6 +6,7 @@
 #include <deque>
 #include <random>
 
+#include "store/inspect.hpp"
 #include "support.hpp"
 
 namespace tributary::store {
@@ -84,6 +85,16 @@ inline std::string Reference::differs(const Store& store, Reader& reader) const 
             return "checkpoint differs";
     }
     return {};
+}
+
+// "" when everything in the file is sound, SQLite's own check included when nobody has it open.
+inline std::string unsound(const std::string& path) {
+    const auto found = verify(path);
+    if (!found) return found.error().text();
+    std::string out = found->damaged.empty() ? "" : "damaged: " + text_of(found->damaged);
+    if (!found->missing.empty()) out += "missing: " + text_of(found->missing);
+    for (const auto& problem : found->problems) out += problem + "\n";
+    return out;
 }
 
 inline std::string body_of(model::Log log, uint64_t seq, size_t size) {
