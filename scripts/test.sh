@@ -30,9 +30,12 @@ without_fast_path() { # only the held-back PUBACK is wrapped; the door has to ke
     build/no-fast-path/bin/mqtt_test
 }
 
+store_for_long() { TRIBUTARY_STORE_LONG=1 build/release/bin/store_test --no-intro; } # every length, every bit, 1e5 steps
+
 stage setup scripts/setup.sh
 if [ "${1:-}" = nightly ]; then
     stage "release build" scripts/build.sh release
+    stage "store: faults, power cuts, bit flips, model" store_for_long
     stage "Kafka jars" scripts/kafka.sh install
     stage "thread sanitizer build" scripts/build.sh tsan
     stage "thread sanitizer unit tests" unit tsan
