@@ -77,7 +77,7 @@ base::Result<> Writer::connect_or_salvage() {
 
 base::Result<> Writer::salvage_file(const std::string& why) {
     const auto& path = options_.path;
-    base::log::error("the store {} is damaged ({}); what is sound in it is being saved", path, why);
+    base::log::error("{}: the store {} is damaged ({}); what is sound in it is being saved", kBroken, path, why);
     auto saved = salvage(path, salvage_path(path), Take::everything, options_.working);
     // Without room for a second copy intake goes on all the same: the numbers go on, and the file is kept.
     if (!saved && saved.error().code == kFull)
@@ -98,7 +98,7 @@ base::Result<> Writer::salvage_file(const std::string& why) {
     }
     report_ = base::format("the store was damaged ({}) and is kept as {}; {}{}{}", why, *aside, saved->text(),
                            report_.empty() ? "" : "; ", report_);
-    base::log::error("{}", report_);
+    base::log::error("{}: {}", kBroken, report_);
     return {};
 }
 
@@ -137,8 +137,8 @@ bool Writer::mend() {
         state.accept(kind);
     for (const uint64_t seq : configs) mended = mended && connection_->forget_config.run(seq);
     if (!mended || !state.write_checks() || !connection_->commit.run()) return false;
-    base::log::error("the store {}: {}; cursors are back at the beginning when they are among it", options_.path,
-                     report_);
+    base::log::error("{}: the store {}: {}; cursors are back at the beginning when they are among it", kBroken,
+                     options_.path, report_);
     return true;
 }
 
