@@ -79,7 +79,7 @@ TEST_CASE("a WAL cut off at any length is a power cut") {
     const Quiet quiet;
     const std::string& wal = image().wal;
     Counts counts;
-    for (size_t length = 0; length < wal.size(); length += long_run() ? 509 : 9'001 * kSlower) {
+    for (size_t length = 0; length < wal.size(); length += long_run() ? 509 : 27'001 * kSlower) {
         CAPTURE(length);
         const auto gone = touched(image(), std::string_view(wal).substr(length / 4'120 * 4'120));
         one_case(image(), image().file, wal.substr(0, length), gone, counts, gone);

@@ -56,7 +56,7 @@ inline std::set<std::pair<Log, uint64_t>> touched(const Image& image, std::strin
         for (const auto& block : blocks) {
             const std::string_view body = block.body;
             bool here = piece.find(body.substr(body.size() - std::min<size_t>(body.size(), 8))) != piece.npos;
-            for (size_t at = 0; at < body.size() && !here; at += 64)
+            for (size_t at = 0; at < body.size() && !here; at += 256)
                 here = piece.find(body.substr(at, 8)) != piece.npos;
             if (here) found.emplace(log, block.seq);
         }
