@@ -108,6 +108,7 @@ base::Result<> Runtime::open() {
     reader_ = std::move(*own);
     if (const auto report = store_->report(); !report.empty()) {
         base::log::warning("store: {}", report);
+        metrics_.counter("tributary_store_repairs_total", "Damage in the store that was mended, since the start").add();
         if (auto given = give_configuration(); !given) return given;
     }
     if (auto judged = find_poison(); !judged) return judged.error();
