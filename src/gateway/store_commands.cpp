@@ -70,6 +70,12 @@ std::string overview_json(const store::Overview& all) {
     JsonObject cursors(object.key("cursors"));
     for (const auto& [name, position] : all.cursors) cursors.integer(name, position);
     cursors.end();
+    JsonObject streams(object.key("streams"));
+    for (const auto& [name, account] : all.ledger.streams) {
+        JsonObject one(streams.key(name));
+        one.integer("received", account.received).integer("pending", account.pending()).end();
+    }
+    streams.end();
     if (all.checkpoint_seq) object.integer("checkpoint", *all.checkpoint_seq);
     list(object, "configurations", all.config_seqs, [](std::string& o, uint64_t n) { record::append_integer(o, n); });
     texts(object, "set_aside", all.set_aside);
@@ -95,6 +101,10 @@ std::string overview_text(const store::Overview& all) {
         const uint64_t end = end_of(all, name);
         out += base::format("{:<24} {:>12} {:>12}\n", name, position, end > position ? end - position : 0);
     }
+    if (!all.ledger.streams.empty()) out += base::format("\n{:<24} {:>12} {:>12}\n", "stream", "received", "pending");
+    for (const auto& [name, account] : all.ledger.streams)
+        out +=
+            base::format("{:<24} {:>12} {:>12}\n", name.empty() ? "(none)" : name, account.received, account.pending());
     if (all.checkpoint_seq) out += base::format("\ncheckpoint of the engine at intake {}\n", *all.checkpoint_seq);
     for (const auto& path : all.set_aside) out += base::format("damaged, set aside: {}\n", path);
     return out;

@@ -152,7 +152,8 @@ base::Result<> backup(const std::string& path, const std::string& to) {
 base::Result<Wiped> wipe(const std::string& path, bool damaged_too) {
     WriterLock lock;
     if (auto taken = take(lock, path); !taken) return taken.error();
-    std::vector<std::string> names{path, path + "-wal", path + "-shm", salvage_path(path)};
+    // -at: where the gateway notes how far processing was.
+    std::vector<std::string> names{path, path + "-wal", path + "-shm", path + "-at", salvage_path(path)};
     if (damaged_too)
         for (auto& name : beside(path)) names.push_back(std::move(name));
     Wiped done;
