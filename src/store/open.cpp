@@ -17,7 +17,7 @@ namespace {
 std::string hidden_damage(const std::string& path) {
     const auto wal = scan_wal(path + "-wal");
     if (wal.damaged) return base::format("{} of {} frames of its WAL are damaged", wal.bad, wal.bad + wal.good);
-    if (!wal.newest.empty() && file_bytes(path) == 0) return "only its WAL is there";
+    if (!wal.newest.empty() && file_bytes(path) <= 1) return "only its WAL is there";  // to SQLite one byte is none
     return {};
 }
 

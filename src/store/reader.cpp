@@ -15,7 +15,7 @@ namespace {
 // With it every column that block() reads, in its order.
 #define TRB_BLOCK_COLUMNS "SELECT log, seq, count, first_time, last_time, incarnation, class, crc, body, id FROM block "
 // How many rows are looked at, without the index, for one that the index does not know.
-constexpr int64_t kRowsToLookAt = 4096;
+constexpr int64_t kRowsToLookAt = 512;
 
 class SqliteReader final : public Reader {
   public:
@@ -35,7 +35,8 @@ class SqliteReader final : public Reader {
   private:
     base::Result<Block> block(Statement& row);
     bool index_lies(int64_t id);
-    base::Result<> check_gap(model::Log log, uint64_t seq, int64_t below_id, int64_t above_id);
+    base::Result<> check_empty(model::Log log, uint64_t seq);
+    base::Result<> check_gap(model::Log log, uint64_t seq, int64_t above_id);
     base::Error failed();
     base::Error lying_index();
     base::Error bad_block(model::Log log, uint64_t seq, uint32_t count) const;
@@ -44,7 +45,7 @@ class SqliteReader final : public Reader {
     std::string path_;
     Database database_;
     Packer packer_{1};
-    Statement at_or_below_, at_or_above_, above_, backwards_, by_id_, hidden_, last_id_;
+    Statement at_or_below_, at_or_above_, above_, backwards_, by_id_, hidden_, any_, last_id_;
     Statement cursors_, checkpoint_, ledger_, meta_, config_at_, next_seq_;
 };
 
@@ -66,6 +67,7 @@ base::Result<> SqliteReader::start(const std::string& path) {
         hidden_.prepare(database_,
                         "SELECT id FROM block NOT INDEXED WHERE id >= ? AND id < ? AND log = ? AND seq <= ? AND "
                         "seq + count > ? LIMIT 1") &&
+        any_.prepare(database_, "SELECT id FROM block NOT INDEXED WHERE id BETWEEN ? AND ? AND log = ? LIMIT 1") &&
         last_id_.prepare(database_, "SELECT max(id) FROM block") &&
         above_.prepare(database_, "SELECT seq FROM block WHERE log = ? AND seq > ? ORDER BY seq LIMIT 1") &&
         backwards_.prepare(database_, TRB_BLOCK_COLUMNS "WHERE log = ? ORDER BY seq DESC") &&
@@ -118,12 +120,12 @@ bool SqliteReader::index_lies(int64_t id) {
     return by_id_.first(id) && block(by_id_).ok();
 }
 
-// Nothing stands at seq, by the index. Whether that is true, the rows from the neighbour below on tell
-// (it may be the one: its seq is what the index says).
-base::Result<> SqliteReader::check_gap(model::Log log, uint64_t seq, int64_t below_id, int64_t above_id) {
+// Nothing stands at seq, by the index. Whether that is true, the rows appended before the next one tell. (Not only
+// those behind the neighbour below: what a damaged index calls the neighbour may be anything.)
+base::Result<> SqliteReader::check_gap(model::Log log, uint64_t seq, int64_t above_id) {
     const Ended ended{hidden_}, also_ended{last_id_}, and_ended{at_or_below_};
     if (above_id == 0 && last_id_.first()) above_id = last_id_.integer(0) + 1;
-    below_id = std::max(below_id, above_id - kRowsToLookAt);
+    const int64_t below_id = above_id - kRowsToLookAt;
     const auto hidden = [&] { return hidden_.first(below_id, above_id, static_cast<int>(log), seq, seq); };
     const auto covered = [&] {
         return at_or_below_.first(static_cast<int>(log), seq) &&
@@ -136,12 +138,25 @@ base::Result<> SqliteReader::check_gap(model::Log log, uint64_t seq, int64_t bel
     return {};
 }
 
+// The index knows no block of this log, neither up to seq nor from it on. When the newest rows hold one, it lies; or
+// the writer was here.
+base::Result<> SqliteReader::check_empty(model::Log log, uint64_t seq) {
+    const Ended ended{any_}, also_ended{last_id_}, and_ended{at_or_above_}, and_that_ended{at_or_below_};
+    const int64_t newest = last_id_.first() ? last_id_.integer(0) : 0;
+    const int number = static_cast<int>(log);
+    const auto there = [&] { return any_.first(newest - kRowsToLookAt, newest, number); };
+    const bool lies = there() && !at_or_below_.first(number, seq) && !at_or_above_.first(number, seq) && there();
+    if (!last_id_.ok() || !any_.ok() || !at_or_below_.ok() || !at_or_above_.ok()) return failed();
+    if (lies) return lying_index();
+    return {};
+}
+
 base::Result<std::optional<Block>> SqliteReader::block_at(model::Log log, uint64_t seq) {
     using Found = std::optional<Block>;
     seq = std::min(seq, static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
     const auto next = next_seq(log);  // before the blocks: what it counts must be among them
     if (!next) return next.error();
-    int64_t below_id = 0;
+    bool below = false;
     {
         const Ended ended{at_or_below_};
         if (at_or_below_.first(static_cast<int>(log), seq)) {
@@ -151,21 +166,21 @@ base::Result<std::optional<Block>> SqliteReader::block_at(model::Log log, uint64
                 auto found = block(at_or_below_);
                 return found ? base::Result<Found>(std::move(*found)) : found.error();
             }
-            below_id = at_or_below_.integer(9);
+            below = true;
         } else if (!at_or_below_.ok()) {
             return failed();
         }
     }
     const Ended ended{at_or_above_};
     if (at_or_above_.first(static_cast<int>(log), seq)) {
-        if (auto gap = check_gap(log, seq, below_id, at_or_above_.integer(9)); !gap) return gap.error();
+        if (auto gap = check_gap(log, seq, at_or_above_.integer(9)); !gap) return gap.error();
         auto found = block(at_or_above_);
         return found ? base::Result<Found>(std::move(*found)) : found.error();
     }
     if (!at_or_above_.ok()) return failed();
-    // A log without any block was trimmed.
-    if (below_id == 0 || *next <= seq) return Found{};
-    if (auto gap = check_gap(log, seq, below_id, 0); !gap) return gap.error();
+    if (*next <= seq) return Found{};
+    if (auto gap = below ? check_gap(log, seq, 0) : check_empty(log, seq); !gap) return gap.error();
+    if (!below) return Found{};  // all of it was trimmed
     return base::Error{kFormat, base::format("the store {} has lost the end of a log: {} {}..{} is not there", path_,
                                              model::log_name(log), seq, *next - 1)};
 }

@@ -174,6 +174,8 @@ bool Salvager::sort_out() {
     std::vector<int64_t> overlaps;
     for (const model::Log log : model::kLogs) {
         uint64_t expected = first_expected(state, log);
+        // What is back although it was trimmed has holes that mean nothing.
+        const uint64_t floor = found.free_list_known || expected == UINT64_MAX ? 0 : expected;
         int64_t last_id = 0;
         uint64_t last_seq = 0, last_count = 0;
         rows.start(static_cast<int>(log));
@@ -184,8 +186,8 @@ bool Salvager::sort_out() {
                 overlaps.push_back(std::min(id, last_id));
                 if (id < last_id) continue;
                 found.blocks--, found.records -= last_count;
-            } else if (seq > expected) {
-                found.lost.push_back({log, expected, seq - 1});
+            } else if (seq > std::max(expected, floor)) {
+                found.lost.push_back({log, std::max(expected, floor), seq - 1});
             }
             found.blocks++, found.records += count;
             expected = seq + count, last_id = id, last_seq = seq, last_count = count;

@@ -82,6 +82,14 @@ int64_t big_endian(const unsigned char* at) {
     return int64_t{at[0]} << 24 | int64_t{at[1]} << 16 | int64_t{at[2]} << 8 | int64_t{at[3]};
 }
 
+// SQLite believes the number of free pages in the head of the file until it needs one.
+bool look_at_sizes(Database& database) {
+    const auto pages = std::strtoll(database.pragma("page_count").c_str(), nullptr, 10);
+    const auto free_pages = std::strtoll(database.pragma("freelist_count").c_str(), nullptr, 10);
+    if (database.failed()) return false;
+    return (free_pages >= 0 && free_pages <= pages) || database.note(SQLITE_CORRUPT);
+}
+
 // Reads whole rows, so that a bad page shows now and not in the middle of the night. Bounded: not the whole file.
 bool look_at_tables(Database& database) {
     for (const char* sql : {"SELECT * FROM state", "SELECT * FROM meta", "SELECT * FROM checkpoint",
@@ -172,7 +180,7 @@ base::Result<> check_version(Database& database, const std::string& path) {
     const auto version = database.pragma("user_version");
     if (database.failed()) return database.error("read");
     const auto number_of = [](const std::string& text) { return std::strtoll(text.c_str(), nullptr, 10); };
-    if (std::popcount(static_cast<uint64_t>(number_of(application) ^ kApplicationId)) == 1) database.note_damage();
+    if (std::popcount(static_cast<uint32_t>(number_of(application) ^ kApplicationId)) == 1) database.note_damage();
     if (application != base::format("{}", kApplicationId))
         return base::Error{kPath, base::format("{} is not a store of this program", path)};
     if (const auto number = number_of(version); number > kVersion) return newer(path, number);
@@ -208,7 +216,7 @@ base::Result<> prepare_file(Database& database, const std::string& path) {
     if (auto done = set_pragmas(database, path); !done) return done;
     if (tables == 0 && !create_tables(database)) return database.error("create");
     if (tables > 0 && !migrate(database)) return database.error("bring to the present format");
-    if (!look_at_tables(database)) return database.error("read");
+    if (!look_at_sizes(database) || !look_at_tables(database)) return database.error("read");
     return {};
 }
 

@@ -49,6 +49,32 @@ TEST_CASE("a bit flips in the head of the file") {
     CHECK(counts.lost == 0);
 }
 
+TEST_CASE("many bits flip, one at a time, in the pages that lead to the others: index, inner pages, small tables") {
+    const uint64_t number = seed_of_run();
+    CAPTURE(number);
+    std::mt19937_64 random(number);
+    const Quiet quiet;
+    const auto image = make_image(80, 80);
+    Counts counts;
+    const size_t flips = long_run() ? 4'000 : 60 / kSlower;
+    for (size_t page = 0; page < image.file.size() / kPage; page++) {
+        const auto bytes = std::string_view(image.file).substr(page * kPage, kPage);
+        if (!touched(image, bytes).empty()) continue;
+        for (size_t i = 0; i < flips; i++) {
+            // Where something stands: half of the bytes of a small table are none of its own.
+            size_t at = random() % kPage;
+            for (int again = 0; again < 20 && bytes[at] == '\0'; again++) at = random() % kPage;
+            CAPTURE(page);
+            CAPTURE(at);
+            if (page == 0 && at >= 60 && at < 64) continue;
+            one_case(image, flipped(image.file, page * kPage + at, random), "", {}, counts);
+        }
+    }
+    print("leading pages", counts, number);
+    CHECK(counts.lost == 0);
+    CHECK(counts.salvaged > 0);
+}
+
 TEST_CASE("a bit flips in each frame of a WAL that was not brought home") {
     constexpr size_t kHead = 32, kFrame = 24 + kPage;
     const uint64_t number = seed_of_run();
