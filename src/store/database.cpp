@@ -114,8 +114,9 @@ bool Database::copy_of(Database& from) {
 bool Database::note(int code) {
     if (code == SQLITE_OK) return true;
     const int low = code & 0xff;
-    // No batch of ours breaks a constraint in a sound file.
-    if (low == SQLITE_CORRUPT || low == SQLITE_NOTADB || low == SQLITE_CONSTRAINT || low == SQLITE_MISMATCH)
+    // No batch of ours breaks a constraint in a sound file, and nothing in one is too big for SQLite.
+    if (low == SQLITE_CORRUPT || low == SQLITE_NOTADB || low == SQLITE_CONSTRAINT || low == SQLITE_MISMATCH ||
+        low == SQLITE_TOOBIG)
         damaged_ = true;
     // The head of the file says that it must not be written; the file system does not.
     if (code == SQLITE_READONLY && faccessat(AT_FDCWD, path_.c_str(), W_OK, AT_EACCESS) == 0) damaged_ = true;
