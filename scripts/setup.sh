@@ -9,7 +9,7 @@ build=(build-essential cmake ninja-build pkg-config git ca-certificates python3
     libpaho-mqtt-dev libpaho-mqttpp-dev librdkafka-dev libsqlite3-dev nlohmann-json3-dev doctest-dev libcli11-dev
     libtomlplusplus-dev libspdlog-dev libfmt-dev libzstd-dev libsystemd-dev prometheus-cpp-dev libssl-dev
     libhowardhinnant-date-dev tzdata)
-test=(mosquitto mosquitto-clients openssl python3-pytest python3-confluent-kafka python3-venv default-jre-headless maven
+test=(mosquitto mosquitto-clients openssl python3-pytest python3-pytest-xdist python3-confluent-kafka python3-venv default-jre-headless maven
     faketime libfaketime)
 demo=(mosquitto mosquitto-clients kcat python3)
 lint=(clang-format clang-tidy)

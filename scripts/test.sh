@@ -19,9 +19,13 @@ stage() { # stage NAME COMMAND...: runs it and says how it went in one line
 # Many of them mostly wait, for brokers and clocks.
 unit() { ctest --test-dir "build/$1" --output-on-failure -j "$(($(nproc) * 2))" </dev/null; }
 system_tests() {
-    # The system's Python has the packages of setup.sh, whatever python3 means elsewhere in PATH.
+    # The system's Python has the packages of setup.sh, whatever python3 means elsewhere in PATH. Two at a time, each with
+    # a Kafka of its own: they wait for clocks and brokers most of the time. The nightly ones measure: one at a time.
+    local workers=()
+    [ "$1" = nightly ] || workers=(-n 2 --dist loadfile)
     TRIBUTARY_BIN=${TRIBUTARY_BIN:-$PWD/build/release/bin/tributary} \
-        /usr/bin/python3 -m pytest tests/system -p no:cacheprovider -ra --durations=8 -m "$1" ${PYTEST_ARGS:-} </dev/null
+        /usr/bin/python3 -m pytest tests/system -p no:cacheprovider -ra --durations=8 "${workers[@]}" -m "$1" \
+        ${PYTEST_ARGS:-} </dev/null
 }
 
 without_fast_path() { # only the held-back PUBACK is wrapped; the door has to keep its promises all the same

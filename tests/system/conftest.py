@@ -25,6 +25,18 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "seconds(n): more time than usual for this test")
 
 
+def pytest_sessionfinish(session):
+    """With several workers (pytest-xdist) the figures are told to the one that prints."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["figures"] = [[name, str(value)] for name, value in FIGURES]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    FIGURES.extend(getattr(node, "workeroutput", {}).get("figures", []))
+
+
 def pytest_terminal_summary(terminalreporter):
     if FIGURES:
         terminalreporter.section("figures")
