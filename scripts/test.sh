@@ -49,8 +49,15 @@ else
     stage "release build" scripts/build.sh release
     stage "unit tests" unit release
     stage "sanitizer build" scripts/build.sh asan-ubsan
-    stage "sanitizer unit tests" unit asan-ubsan
     stage "Kafka jars" scripts/kafka.sh install
+    # The system tests wait most of the time: they begin beside the sanitizer's run, and are shown when that is over.
+    shown=$(mktemp)
+    trap 'rm -f "$shown"' EXIT
+    system_tests "not nightly" >"$shown" 2>&1 &
+    system=$!
+    trap 'kill $system 2>/dev/null; rm -f "$shown"' EXIT
+    stage "sanitizer unit tests" unit asan-ubsan
     echo "== $SECONDS s so far; system tests"
-    system_tests "not nightly"
+    tail -n +1 -f --pid=$system "$shown"
+    wait $system
 fi
