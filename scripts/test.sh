@@ -52,12 +52,11 @@ else
     stage "Kafka jars" scripts/kafka.sh install
     # The system tests wait most of the time: they begin beside the sanitizer's run, and are shown when that is over.
     shown=$(mktemp)
-    trap 'rm -f "$shown"' EXIT
     system_tests "not nightly" >"$shown" 2>&1 &
     system=$!
-    trap 'kill $system 2>/dev/null; rm -f "$shown"' EXIT
+    trap 'wait $system || true; rm -f "$shown"' EXIT  # it ends what it has started by itself
     stage "sanitizer unit tests" unit asan-ubsan
     echo "== $SECONDS s so far; system tests"
     tail -n +1 -f --pid=$system "$shown"
-    wait $system
+    wait $system || exit
 fi
