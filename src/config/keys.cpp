@@ -100,6 +100,13 @@ constexpr std::array kStore{
                        &StoreSettings::path},
     Key<StoreSettings>{{"max_size", size, "2GiB", "Bound of this file", 16 * kMiB, kAny},
                        &StoreSettings::max_size_bytes},
+    Key<StoreSettings>{{"min_free", size, "64MiB", "Left free on the file system, whatever `max_size` allows", 0, kAny},
+                       &StoreSettings::min_free_bytes},
+    Key<StoreSettings>{{"when_full", text, "thin",
+                        "What a long outage costs, see [outages](outages.md): resolution, the oldest messages, or "
+                        "nothing but the broker's patience",
+                        0, 0, "thin|drop-oldest|block"},
+                       &StoreSettings::when_full},
     Key<StoreSettings>{
         {"gather", duration, "500ms",
          "How long messages gather before one commit; longer spares flash, shorter acknowledges sooner", 0, kMinute},

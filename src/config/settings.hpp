@@ -67,6 +67,8 @@ struct KafkaSettings {
 struct StoreSettings {
     std::string path = "/var/lib/tributary/store.db";
     int64_t max_size_bytes = int64_t{2} << 30;
+    int64_t min_free_bytes = 64 << 20;  // of the file system, left alone
+    std::string when_full = "thin";     // thin | drop-oldest | block
     int64_t gather_ns = 500 * base::kNsPerMs;
     bool adaptive_gather = false;                    // less where a commit takes little
     int64_t history_ns = 3600 * base::kNsPerSecond;  // how long delivered intake stays for replay

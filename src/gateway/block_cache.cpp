@@ -16,6 +16,16 @@ void BlockCache::committed(BlockPointer block) {
     }
 }
 
+void BlockCache::removed(const store::Cut& cut) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(blocks_, [&](const BlockPointer& block) {
+        const bool gone = block->log == cut.log && block->priority == cut.priority &&
+                          block->first_seq >= cut.from_seq && block->end_seq() <= cut.to_seq;
+        if (gone) bytes_ -= block->body.size();
+        return gone;
+    });
+}
+
 void BlockCache::set_end(model::Log log, uint64_t next_seq) {
     const std::lock_guard lock(mutex_);
     end_[log] = next_seq;

@@ -24,6 +24,7 @@ class BlockCache {
     explicit BlockCache(size_t max_bytes) : max_bytes_(max_bytes) {}
 
     void committed(BlockPointer block);               // writer
+    void removed(const store::Cut& cut);              // writer: they are not in the store any more
     void set_end(model::Log log, uint64_t next_seq);  // at start
     uint64_t end(model::Log log) const;               // next seq to be committed
     BlockPointer find(model::Log log, uint64_t seq) const;

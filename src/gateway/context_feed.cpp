@@ -82,14 +82,13 @@ bool ContextFeed::wanted() {
 
 ContextFeed::Look ContextFeed::look() {
     for (int i = 0; i < kLookAtOnce; i++) {
-        const uint64_t position = intake_.position();
-        if (!intake_.next(range_.to_seq + 1)) {
-            if (position > range_.to_seq) return Look::end;
-            if (intake_.position() <= range_.to_seq && !gone()) return Look::later;
-            return miss(), Look::end;
+        const bool found = intake_.next(range_.to_seq + 1);
+        if (intake_.missed()) miss();
+        if (!found) {
+            if (intake_.position() > range_.to_seq) return Look::end;
+            return gone() ? (miss(), Look::end) : Look::later;
         }
         const auto& record = intake_.record();
-        if (record.seq > position) miss();
         if (intake_.poison() || !wanted()) continue;
         at_ = 0;
         picked_ =

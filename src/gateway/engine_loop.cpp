@@ -256,8 +256,10 @@ void EngineLoop::checkpoint_if_worth(bool at_stop) {
     const int64_t since = clock_.boot_ns() - checkpoint_at_ns_;
     const auto pace = static_cast<int64_t>(static_cast<double>(checkpoint_bytes_) / kCheckpointBytesADay * 86400e9);
     const bool much = since_checkpoint_ >= kReplayMessages || bytes_since_checkpoint_ >= kReplayBytes;
-    if (!at_stop && !much && since < std::max(kCheckpointEvery, pace)) return;
-    if (!at_stop && since < pace / 4) return;
+    // Where room is short one is worth it sooner: behind it messages can be thinned.
+    const bool wanted = writer_.wants_checkpoint() && since >= std::min(pace / 4, kCheckpointEvery);
+    if (!at_stop && !much && !wanted && since < std::max(kCheckpointEvery, pace)) return;
+    if (!at_stop && !wanted && since < pace / 4) return;
     store::Checkpoint checkpoint;
     checkpoint.seq = position_;
     checkpoint.version = engine::kEngineVersion;

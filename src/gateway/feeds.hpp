@@ -15,8 +15,9 @@ namespace tributary::gateway {
 
 class OutputFeed final : public kafka::Feed {
   public:
-    OutputFeed(model::Log log, uint64_t cursor, BlockSource& source, std::string gateway, std::string prefix)
-        : walk_(log, source, cursor), cursor_(cursor), gateway_(std::move(gateway)), prefix_(std::move(prefix)) {}
+    OutputFeed(model::Log log, uint64_t cursor, BlockSource& source, std::string gateway, std::string prefix,
+               Claims* claims = nullptr)
+        : walk_(log, source, cursor, claims), cursor_(cursor), gateway_(std::move(gateway)), prefix_(std::move(prefix)) {}
 
     model::Log log() const override { return walk_.log(); }
     uint64_t cursor() const override { return cursor_; }
@@ -34,8 +35,8 @@ class IntakeFeed final : public kafka::Feed {
   public:
     // limit: intake below it is processed by the engine.
     IntakeFeed(uint64_t cursor, BlockSource& source, std::string gateway, std::string prefix,
-               std::function<uint64_t()> limit)
-        : walk_(source, cursor),
+               std::function<uint64_t()> limit, Claims* claims = nullptr)
+        : walk_(source, cursor, claims),
           cursor_(cursor),
           reported_(cursor - 1),
           gateway_(std::move(gateway)),

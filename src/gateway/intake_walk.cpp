@@ -2,6 +2,7 @@
 #include "gateway/intake_walk.hpp"
 
 #include "base/log.hpp"
+#include "gateway/ladder.hpp"
 
 namespace tributary::gateway {
 
@@ -11,6 +12,7 @@ void IntakeWalk::seek(uint64_t seq) {
     next_ = seq;
     block_ = nullptr;
     reader_ = nullptr;
+    missed_ = false;
     placed_ = false;  // the configuration in force there may be another one
 }
 
@@ -48,9 +50,15 @@ bool IntakeWalk::load_configuration() {
 }
 
 bool IntakeWalk::load() {
-    if (!placed_ && !load_configuration()) return false;
-    block_ = source_.at(model::Log::intake, next_);
+    block_ = read_claimed(claims_, source_, model::Log::intake, next_);
     if (!block_) return false;
+    if (block_->priority == kGone) missed_ = true;
+    if (block_->first_seq > next_) {  // and configurations with what is missing
+        missed_ = true;
+        placed_ = false;
+        next_ = block_->first_seq;
+    }
+    if (!placed_ && !load_configuration()) return false;
     reader_ = std::make_unique<model::IntakeBlockReader>(block_->body, block_->first_seq);
     return true;
 }
@@ -73,6 +81,7 @@ bool IntakeWalk::next(uint64_t limit) {
             reader_ = nullptr;
             return false;
         }
+        stored_ = record_;
         clocks_.apply(record_);
         next_ = record_.seq + 1;
         if (const auto* config = std::get_if<model::ConfigRecord>(&record_.body)) configure(record_.seq, config->text);
@@ -89,7 +98,7 @@ bool IntakeWalk::next(uint64_t limit) {
 
 bool OutputWalk::load() {
     if (block_ && next_ >= block_->first_seq && next_ < block_->end_seq()) return true;
-    block_ = source_.at(log_, next_);
+    block_ = read_claimed(claims_, source_, log_, next_);
     records_.clear();
     if (!block_) return false;
     next_ = std::max(next_, block_->first_seq);

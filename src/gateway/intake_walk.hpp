@@ -11,13 +11,16 @@
 
 #include "engine/engine.hpp"
 #include "gateway/block_cache.hpp"
+#include "gateway/claims.hpp"
 #include "gateway/clock_history.hpp"
 
 namespace tributary::gateway {
 
 class IntakeWalk {
   public:
-    IntakeWalk(BlockSource& source, uint64_t seq) : source_(source), next_(seq) {}
+    // claims: what it reads is not thinned any more.
+    IntakeWalk(BlockSource& source, uint64_t seq, Claims* claims = nullptr)
+        : source_(source), claims_(claims), next_(seq) {}
 
     void seek(uint64_t seq);
     // To the next record below limit; false: there is none, or it cannot be read now. Where records are gone it goes on
@@ -25,7 +28,11 @@ class IntakeWalk {
     bool next(uint64_t limit);
     uint64_t position() const { return next_; }  // everything below it was given, or is gone
 
+    // Since the last seek(): a block was missing on the way. A hole that thinning left in one is none.
+    bool missed() const { return missed_; }
+
     // Of the record that next() came to.
+    const model::IntakeRecord& stored() const { return stored_; }  // as it stands in the log, nothing repaired
     const model::IntakeRecord& record() const { return record_; }
     uint32_t topic_index() const { return reader_->topic_index(); }  // within block()
     const BlockPointer& block() const { return block_; }
@@ -42,7 +49,9 @@ class IntakeWalk {
     void configure(uint64_t seq, std::string_view text);
 
     BlockSource& source_;
+    Claims* const claims_;
     uint64_t next_;
+    bool missed_ = false;
     std::shared_ptr<const config::Settings> settings_ = std::make_shared<const config::Settings>();
     std::unique_ptr<engine::Projection> projection_;
     uint64_t configured_at_ = 0, generation_ = 0;  // seq of the configuration record
@@ -51,12 +60,13 @@ class IntakeWalk {
     model::ClockState clock_ = model::ClockState::synced;
     BlockPointer block_;
     std::unique_ptr<model::IntakeBlockReader> reader_;
-    model::IntakeRecord record_;
+    model::IntakeRecord record_, stored_;
 };
 
 class OutputWalk {
   public:
-    OutputWalk(model::Log log, BlockSource& source, uint64_t seq) : log_(log), source_(source), next_(seq) {}
+    OutputWalk(model::Log log, BlockSource& source, uint64_t seq, Claims* claims = nullptr)
+        : log_(log), source_(source), claims_(claims), next_(seq) {}
 
     model::Log log() const { return log_; }
     void seek(uint64_t seq) { next_ = seq, block_ = nullptr; }
@@ -71,6 +81,7 @@ class OutputWalk {
 
     const model::Log log_;
     BlockSource& source_;
+    Claims* const claims_;
     uint64_t next_;
     BlockPointer block_;
     std::vector<std::string_view> records_;  // of block_

@@ -15,7 +15,8 @@ base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Setting
     const auto cursor = [&](model::Log log) { return std::max<uint64_t>((*cursors)[kafka_cursor(log)], 1); };
     const auto output = [&](model::Log log) {
         loop->feeds_.push_back(
-            std::make_unique<OutputFeed>(log, cursor(log), loop->source_, settings.gateway.id, settings.kafka.prefix));
+            std::make_unique<OutputFeed>(log, cursor(log), loop->source_, settings.gateway.id, settings.kafka.prefix,
+                                         log == model::Log::thinned ? &writer.claims() : nullptr));
     };
     // Events first: they are few, and somebody waits for them; then what explains them.
     output(model::Log::events);
@@ -23,12 +24,15 @@ base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Setting
                                                  settings.kafka.prefix, metrics);
     loop->context_feed_ = context.get();
     loop->feeds_.push_back(std::move(context));
-    for (const auto log : {model::Log::windows, model::Log::reduced, model::Log::late, model::Log::dead}) output(log);
+    for (const auto log : {model::Log::windows, model::Log::reduced, model::Log::late, model::Log::dead,
+                           model::Log::gaps, model::Log::thinned})
+        output(log);
     auto status = std::make_unique<StatusFeed>(settings.gateway.id, settings.kafka.prefix, incarnation);
     loop->status_feed_ = status.get();
     loop->feeds_.push_back(std::move(status));
     loop->feeds_.push_back(std::make_unique<IntakeFeed>(cursor(model::Log::intake), loop->source_, settings.gateway.id,
-                                                        settings.kafka.prefix, std::move(engine_position)));
+                                                        settings.kafka.prefix, std::move(engine_position),
+                                                        &writer.claims()));
     std::vector<kafka::Feed*> feeds;
     for (const auto& feed : loop->feeds_) feeds.push_back(feed.get());
     auto replicator = kafka::Replicator::create(loop->settings_, std::move(feeds), *loop, metrics, clock);

@@ -96,6 +96,7 @@ base::Result<BlockSource> Runtime::source() {
 
 base::Result<> Runtime::open() {
     store::Options options{settings_.store.path, settings_.store.max_size_bytes};
+    options.min_free_bytes = settings_.store.min_free_bytes;
     // Saving what is sound in a damaged file may take minutes.
     options.working = [] { sd_notify(0, "EXTEND_TIMEOUT_USEC=60000000\nWATCHDOG=1"); };
     auto store = store::Store::open(options);
@@ -114,8 +115,10 @@ base::Result<> Runtime::open() {
     if (auto judged = find_poison(); !judged) return judged.error();
     writer_ = std::make_unique<Writer>(
         WriterSettings{settings_.store.gather_ns, settings_.store.history_ns, settings_.store.max_size_bytes,
-                       !settings_.mqtt.events_topic.empty(), settings_.store.adaptive_gather},
+                       !settings_.mqtt.events_topic.empty(), settings_.store.adaptive_gather,
+                       when_full_by_name(settings_.store.when_full)},
         *store_, std::move(*writers), *open_block_, cache_, metrics_, clock_, arrival_);
+    if (poison_) writer_->set_poison(poison_->skips());
     auto engine_source = source();
     if (!engine_source) return engine_source.error();
     engine_ = std::make_unique<EngineLoop>(std::move(*engine_source), *writer_, *open_block_, arrival_, clock_,
@@ -141,7 +144,7 @@ base::Result<> Runtime::open() {
     writer_->start(
         session_.get(), [this] { engine_->wake(); },
         [this] {
-            kafka_->wake();
+            if (kafka_) kafka_->wake();
             if (events_) events_->wake();
         });
     engine_->start([this] { kafka_->wake(); });

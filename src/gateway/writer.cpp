@@ -4,12 +4,14 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "gateway/writer_transaction.hpp"
 
 namespace tributary::gateway {
 namespace {
 
 constexpr int64_t kCursorDelay = 5 * base::kNsPerSecond;
 constexpr size_t kPendingBytes = 8 << 20;
+constexpr int kStepsARound = 4;  // of the ladder, between two commits of messages
 constexpr size_t kBlocksATransaction = 8;
 constexpr size_t kBlocksBetweenTrims = 32;           // half of what one trim deletes at most: it keeps up
 constexpr const char* kTransaction = "transaction";  // names the newest one, so that a commit in doubt can be found
@@ -28,17 +30,6 @@ std::optional<int64_t> newest_arrival(store::Reader& reader) {
 
 std::string kafka_cursor(model::Log log) { return base::format("kafka:main:{}", model::log_name(log)); }
 
-// What one COMMIT makes durable, and what is owed to others afterwards.
-struct Writer::Transaction {
-    std::vector<ClosedBlock> intake;
-    Pending handed_in;
-    std::vector<std::pair<model::Log, std::pair<std::string, uint32_t>>> outputs;
-    store::Batch batch;
-    std::map<model::Log, uint64_t> first_seqs;  // where its appends go
-    bool in_doubt = false;                      // a commit of it failed; whether it is in the file is not known
-    bool full = false;                          // no room for it: cursors and trims go first, alone
-};
-
 Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_ptr<store::Reader> reader,
                OpenBlock& open, BlockCache& cache, metrics::Registry& metrics, const base::Clock& clock,
                ArrivalClock& arrival)
@@ -53,7 +44,10 @@ Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_
     if (auto ledger = reader_->ledger()) ledger_ = std::move(*ledger);
     if (auto cursors = reader_->cursors()) cursors_ = std::move(*cursors);
     if (auto checkpoint = reader_->checkpoint(); checkpoint && *checkpoint) checkpoint_seq_ = (**checkpoint).seq;
-    for (const auto log : model::kLogs) cache_.set_end(log, store_.next_seq(log));
+    for (const auto log : model::kLogs) {
+        cache_.set_end(log, store_.next_seq(log));
+        claims_.set(log, cursor(kafka_cursor(log)));
+    }
     if (auto meta = reader_->meta()) clocks_ = ClockHistory((*meta)["clocks"]);
     if (const auto newest = newest_arrival(*reader_)) clocks_.time(*newest);
     committed_clocks_ = std::make_shared<ClockHistory>(clocks_);
@@ -100,23 +94,29 @@ void Writer::never_wait() {
 
 // --- handed in by other threads ---
 
-void Writer::merge_locked(Pending&& part, int64_t due_ns) {
-    for (auto& [log, block] : part.blocks) {
-        auto& [body, count] = pending_.blocks[log];
+// What was handed in later; due_ns is not touched.
+void Writer::Pending::add(Pending&& later) {
+    for (auto& [log, block] : later.blocks) {
+        auto& [body, records] = blocks[log];
         if (body.empty())
             body = std::move(block.first);
         else
             body.append(block.first, 1);  // behind the format byte
-        count += block.second;
-        pending_.ledger.logs[log].appended += block.second;
+        records += block.second;
     }
-    for (auto& [name, seq] : part.cursors) pending_.cursors[name] = seq;
-    pending_.ledger.add(part.ledger);
-    pending_.kafka_ledger.add(part.kafka_ledger);
-    for (auto& [key, value] : part.meta) pending_.meta[key] = std::move(value);
-    if (part.checkpoint) pending_.checkpoint = std::move(part.checkpoint);
-    pending_.time_ns = std::max(pending_.time_ns, part.time_ns);
-    pending_.bytes += part.bytes;
+    for (auto& [name, seq] : later.cursors) cursors[name] = seq;
+    ledger.add(later.ledger);
+    kafka_ledger.add(later.kafka_ledger);
+    for (auto& [key, value] : later.meta) meta[key] = std::move(value);
+    if (later.checkpoint) checkpoint = std::move(later.checkpoint);
+    if (later.context_floor) context_floor = later.context_floor;
+    time_ns = std::max(time_ns, later.time_ns);
+    bytes += later.bytes;
+}
+
+void Writer::merge_locked(Pending&& part, int64_t due_ns) {
+    for (auto& [log, block] : part.blocks) part.ledger.logs[log].appended += block.second;
+    pending_.add(std::move(part));
     if (due_ns < pending_.due_ns) {
         pending_.due_ns = due_ns;
         open_.wake();
@@ -131,10 +131,17 @@ void Writer::engine_outputs(EngineOutputs&& outputs) {
     for (const auto& [log, block] : outputs.blocks) part.bytes += block.first.size();
     part.blocks = std::move(outputs.blocks);
     context_.asked(outputs.context_from, outputs.context_floor);
+    part.context_floor = outputs.context_floor;
     const int64_t delay = part.blocks.empty() ? kCursorDelay : settings_.gather_ns;
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return stopping_ || never_wait_ || pending_.bytes < kPendingBytes; });
     merge_locked(std::move(part), clock_.boot_ns() + delay);
+}
+
+void Writer::context_floor(uint64_t seq) {
+    context_.floor(seq);
+    const std::lock_guard lock(mutex_);
+    committed_context_floor_ = seq;
 }
 
 void Writer::checkpoint(store::Checkpoint&& checkpoint) {
@@ -242,12 +249,7 @@ void Writer::one_round(int64_t until_ns) {
         draining = draining_;
         drain = drain_;
         due = due || draining || clock_.boot_ns() >= pending_.due_ns;
-        if (due) {
-            committing_ledger_ = pending_.ledger;
-            committing_ledger_.add(pending_.kafka_ledger);
-            committing_cursors_ = pending_.cursors;
-            transaction.handed_in = std::exchange(pending_, Pending());
-        }
+        if (due) hand_over_locked(transaction);
     }
     if (draining)
         while (auto rest = open_.take_now()) transaction.intake.push_back(std::move(*rest));
@@ -259,37 +261,43 @@ void Writer::one_round(int64_t until_ns) {
         }
         return;
     }
-    build(transaction);
+    add_intake(transaction);
+    assemble(transaction);
     blocks_since_trim_ += std::max<size_t>(transaction.batch.appends.size(), 1);
-    if (commit(transaction) && blocks_since_trim_ >= kBlocksBetweenTrims) trim();
+    if (!commit(transaction)) return;
+    if (blocks_since_trim_ >= kBlocksBetweenTrims) trim();
+    for (int i = 0; i < kStepsARound && relieve(); i++) continue;
 }
 
-void Writer::build(Transaction& t) {
+// Lock held. Behind what the transaction has already.
+void Writer::hand_over_locked(Transaction& transaction) {
+    transaction.handed_in.add(std::exchange(pending_, Pending()));
+    show_locked(transaction);
+}
+
+// Lock held. For status: what is under way.
+void Writer::show_locked(const Transaction& transaction) {
+    committing_ledger_ = transaction.handed_in.ledger;
+    committing_ledger_.add(transaction.handed_in.kafka_ledger);
+    committing_cursors_ = transaction.handed_in.cursors;
+}
+
+void Writer::add_intake(Transaction& t) {
     auto& batch = t.batch;
     uint32_t session = 0;
     uint64_t seq = store_.next_seq(model::Log::intake);
     for (auto& block : t.intake) {
         if (block.duplicates > 0) {
             // Filtered before a stream is known: they stand under the empty name.
-            t.handed_in.ledger.received("", block.duplicates);
-            t.handed_in.ledger.settle("", model::Fate::duplicate, block.duplicates);
+            t.intake_ledger.received("", block.duplicates);
+            t.intake_ledger.settle("", model::Fate::duplicate, block.duplicates);
         }
         session = std::max(session, block.session);
         if (block.count == 0) continue;
-        batch.appends.push_back(
-            {model::Log::intake, block.count, block.first_time_ns, block.last_time_ns, 0, block.body});
-        if (follow_clocks(block, seq)) t.handed_in.meta["clocks"] = clocks_.text();
+        if (follow_clocks(block, seq)) batch.meta["clocks"] = clocks_.text();
         for (auto& [index, text] : block.configs) batch.configs.emplace_back(seq + index, std::move(text));
         seq += block.count;
     }
-    for (auto& [log, block] : t.handed_in.blocks) t.outputs.emplace_back(log, std::move(block));
-    for (auto& [log, block] : t.outputs)
-        batch.appends.push_back({log, block.second, t.handed_in.time_ns, t.handed_in.time_ns, 0, block.first});
-    batch.cursors = t.handed_in.cursors;
-    batch.ledger = t.handed_in.ledger;
-    batch.ledger.add(t.handed_in.kafka_ledger);
-    batch.meta = std::move(t.handed_in.meta);
-    name(t);
     if (session_ != nullptr)
         if (const auto filters = session_->newly_subscribed(); !filters.empty()) {
             std::string joined;
@@ -297,6 +305,27 @@ void Writer::build(Transaction& t) {
             batch.meta["subscriptions"] = joined;
         }
     if (session > 0) batch.meta["session"] = std::to_string(session);
+}
+
+// The batch, of the intake blocks and what was handed in and is still to be done.
+void Writer::assemble(Transaction& t) {
+    auto& batch = t.batch;
+    batch.appends.clear();
+    for (const auto& block : t.intake)
+        if (block.count > 0)
+            batch.appends.push_back(
+                {model::Log::intake, block.count, block.first_time_ns, block.last_time_ns, 0, block.body});
+    for (auto& [log, block] : t.handed_in.blocks)
+        t.outputs.push_back({log, std::move(block.first), block.second, t.handed_in.time_ns, t.handed_in.time_ns, 0});
+    t.handed_in.blocks.clear();
+    for (const auto& out : t.outputs)
+        batch.appends.push_back({out.log, out.count, out.first_ns, out.last_ns, out.priority, out.body});
+    batch.cursors = t.handed_in.cursors;
+    batch.ledger = t.intake_ledger;
+    batch.ledger.add(t.handed_in.ledger);
+    batch.ledger.add(t.handed_in.kafka_ledger);
+    for (const auto& [key, value] : t.handed_in.meta) batch.meta[key] = value;
+    name(t);
 }
 
 // True: what is known about clocks changed, and belongs into the transaction.
@@ -317,6 +346,7 @@ void Writer::name(Transaction& t) {
 // True: it is durable. False: we are to stop; nothing of it was acknowledged and the broker delivers it again.
 bool Writer::commit(Transaction& t) {
     while (!attempt(t)) {
+        if (t.optional && !t.in_doubt) return false;
         progress_++;  // waiting for a disk that does not work is not hanging
         std::unique_lock lock(mutex_);
         const auto pause = std::chrono::milliseconds(t.full ? 200 : 1000);
@@ -337,7 +367,7 @@ bool Writer::attempt(Transaction& t) {
         return true;
     }
     metrics_.degraded("store", committed.error().code, committed.error().message);
-    t.full = committed.error().code == store::kFull && !t.batch.appends.empty();
+    t.full = committed.error().code == store::kFull && !t.batch.appends.empty() && !t.optional;
     t.in_doubt = true;
     return is_there(t);
 }
@@ -385,42 +415,13 @@ bool Writer::reopen() {
     return false;
 }
 
-// Full: what makes room goes first, with the ledger that belongs to it. The engine's cursor waits for its outputs, and
-// kafka's cursors for the refused records they pass.
-bool Writer::make_room(Transaction& t) {
-    Transaction room;
-    if (t.handed_in.blocks.count(model::Log::refused) == 0) {
-        room.batch.cursors = std::exchange(t.batch.cursors, {});
-        if (auto engine = room.batch.cursors.extract(kEngineCursor)) t.batch.cursors.insert(std::move(engine));
-        room.batch.ledger = std::exchange(t.handed_in.kafka_ledger, {});
-        t.batch.ledger = t.handed_in.ledger;
-    }
-    plan_trim(room.batch);
-    if (room.batch.empty()) return true;
-    name(room);
-    if (!commit(room)) return false;
-    name(t);
-    const std::lock_guard lock(mutex_);
-    committing_ledger_ = t.batch.ledger;
-    committing_cursors_ = t.batch.cursors;
-    return true;
-}
-
-void Writer::trim() {
-    Transaction alone;
-    plan_trim(alone.batch);
-    if (alone.batch.trim_below.empty()) return;
-    name(alone);
-    commit(alone);
-}
-
 void Writer::published(Transaction& t, const std::vector<store::Appended>& appended) {
     size_t at = 0;
     bool outputs = false, intake = false;
-    const auto pass_on = [&](std::string&& body, uint32_t count, int64_t first, int64_t last) {
+    const auto pass_on = [&](std::string&& body, uint32_t count, int64_t first, int64_t last, uint8_t priority) {
         auto block = std::make_shared<store::Block>();
         const auto& where = appended[at++];
-        *block = {where.log, where.first_seq, count, first, last, store_.incarnation(), std::move(body)};
+        *block = {where.log, where.first_seq, count, first, last, store_.incarnation(), std::move(body), priority};
         cache_.committed(std::move(block));
     };
     size_t cost = 0;
@@ -429,14 +430,15 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
         const std::lock_guard lock(mutex_);
         committed_clocks_ = std::move(clocks);
     }
+    if (t.batch.cut) cache_.removed(*t.batch.cut);
     for (auto& block : t.intake) {
         cost += block.cost_bytes;
         if (block.count == 0) continue;
-        pass_on(std::move(block.body), block.count, block.first_time_ns, block.last_time_ns);
+        pass_on(std::move(block.body), block.count, block.first_time_ns, block.last_time_ns, 0);
         intake = true;
     }
-    for (auto& [log, block] : t.outputs) {
-        pass_on(std::move(block.first), block.second, t.handed_in.time_ns, t.handed_in.time_ns);
+    for (auto& out : t.outputs) {
+        pass_on(std::move(out.body), out.count, out.first_ns, out.last_ns, out.priority);
         outputs = true;
     }
     {
@@ -446,6 +448,7 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
         committing_ledger_.clear();
         committing_cursors_.clear();
         usage_ = store_.usage();
+        if (t.handed_in.context_floor) committed_context_floor_ = *t.handed_in.context_floor;
         changed_.notify_all();
     }
     open_.committed(cost);  // before the acks: nobody may wait for us while we wait for Paho's lock
@@ -456,7 +459,7 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
     if (t.handed_in.checkpoint) {
         const uint64_t seq = t.handed_in.checkpoint->seq;
         if (auto saved = store_.save_checkpoint(*t.handed_in.checkpoint); saved)
-            checkpoint_seq_ = seq;
+            checkpoint_seq_ = seq, wants_checkpoint_ = false;
         else {
             base::log::warning("store: checkpoint not written: {}", saved.error().text());
             (void)reopen();  // when that fails, so will the next commit

@@ -16,6 +16,7 @@
 #include "gateway/clock_history.hpp"
 #include "gateway/context_needs.hpp"
 #include "gateway/open_block.hpp"
+#include "gateway/thinner.hpp"
 #include "metrics/metrics.hpp"
 #include "model/output.hpp"
 #include "mqtt/session.hpp"
@@ -29,6 +30,7 @@ struct WriterSettings {
     int64_t max_size_bytes = 0;
     bool publishes_events = false;  // events stay until the local broker has them
     bool adaptive_gather = false;   // gather_ns is the most
+    WhenFull when_full = WhenFull::thin;
 };
 
 // Names of cursors (docs/formats/store.md).
@@ -44,6 +46,14 @@ struct EngineOutputs {
     model::Ledger ledger;
     std::vector<uint64_t> context_from;   // of the records in the context log, in order: from_seq
     uint64_t context_floor = UINT64_MAX;  // context records to come ask for no intake below it
+};
+
+// What the ladder did since the start; for status and metrics.
+struct LadderStats {
+    Level level = Level::roomy;
+    std::array<uint64_t, kSteps> steps{};  // done, by Step
+    uint64_t thinned = 0, evicted = 0;     // messages
+    uint64_t summaries_thinned = 0, summaries_dropped = 0;
 };
 
 class Writer {
@@ -63,13 +73,19 @@ class Writer {
     void never_wait();
     void engine_outputs(EngineOutputs&& outputs);
     void checkpoint(store::Checkpoint&& checkpoint);
-    void context_floor(uint64_t seq) { context_.floor(seq); }  // before start(): as EngineOutputs::context_floor
+    void set_poison(std::vector<uint64_t> seqs) { poison_ = std::move(seqs); }  // before start(), ascending
+    void context_floor(uint64_t seq);  // before start(): as EngineOutputs::context_floor
     // Kafka thread.
     void kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta);
     void refused(const model::RefusedRecord& record);
     void events_progress(uint64_t cursor);  // any thread: events below it are at the local broker
     // Any thread: a small fact for the next transaction.
     void remember(const std::string& key, const std::string& value);
+
+    Claims& claims() { return claims_; }  // kafka's thread, too
+    // The engine is asked for a checkpoint: what came since the last one cannot be thinned. Any thread.
+    bool wants_checkpoint() const { return wants_checkpoint_.load(); }
+    LadderStats ladder() const;
 
     // For status: what is committed and what is handed in already.
     model::Ledger ledger() const;
@@ -90,6 +106,7 @@ class Writer {
         model::Ledger kafka_ledger;  // goes with kafka's cursors
         std::map<std::string, std::string> meta;
         std::optional<store::Checkpoint> checkpoint;
+        std::optional<uint64_t> context_floor;  // in force when these outputs are in the store
         int64_t time_ns = 0;
         int64_t due_ns = base::kNever;  // boot time by which it is to be committed, with an intake block or alone
         size_t bytes = 0;
@@ -97,12 +114,14 @@ class Writer {
             return blocks.empty() && cursors.empty() && ledger.empty() && kafka_ledger.empty() && meta.empty() &&
                    !checkpoint;
         }
+        void add(Pending&& later);
     };
     struct Transaction;
 
     void run();
     void one_round(int64_t until_ns);
-    void build(Transaction& transaction);
+    void add_intake(Transaction& transaction);
+    void assemble(Transaction& transaction);
     bool follow_clocks(const ClosedBlock& block, uint64_t first_seq);
     void name(Transaction& transaction);
     bool commit(Transaction& transaction);
@@ -111,14 +130,32 @@ class Writer {
     bool is_there(Transaction& transaction);
     bool reopen();
     bool make_room(Transaction& transaction);
-    void trim();
+    bool trim();
+    bool outputs_alone(Transaction& transaction);
+    static bool has_output(const Transaction& transaction, model::Log log);
+    // writer_room.cpp: what to do when room is short.
+    bool relieve(bool at_any_price = false);
+    bool take(Step step);
+    ThinLimits thin_limits();
+    void count(Step step, const ThinPlan& plan);
+    void report_level();
+    uint64_t cursor(const std::string& name) const;
+    int64_t cap_bytes() const;
     void published(Transaction& transaction, const std::vector<store::Appended>& appended);
     void plan_trim(store::Batch& batch);
     void merge_locked(Pending&& part, int64_t due_ns);
+    void hand_over_locked(Transaction& transaction);
+    void show_locked(const Transaction& transaction);
 
     const WriterSettings settings_;
     store::Store& store_;
     std::unique_ptr<store::Reader> reader_;  // for the trim's look at old blocks
+    std::unique_ptr<Thinner> thinner_;       // made when room is short for the first time
+    Claims claims_;
+    std::atomic<bool> wants_checkpoint_{false};
+    std::vector<uint64_t> poison_;
+    LadderStats ladder_;
+    bool disk_trouble_ = false;
     OpenBlock& open_;
     BlockCache& cache_;
     metrics::Registry& metrics_;
@@ -144,7 +181,8 @@ class Writer {
     ClockHistory clocks_;  // with the transaction under way
     std::shared_ptr<const ClockHistory> committed_clocks_ = std::make_shared<ClockHistory>();
     size_t blocks_since_trim_ = 0;
-    int64_t commit_ns_ = 0;  // what one takes, smoothed
+    int64_t commit_ns_ = 0;                          // what one takes, smoothed
+    uint64_t committed_context_floor_ = UINT64_MAX;  // EngineOutputs::context_floor of what is in the store
     std::string report_at_start_;
     std::thread thread_;
 };

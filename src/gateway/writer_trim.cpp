@@ -2,7 +2,7 @@
 // What the writer deletes.
 #include <algorithm>
 
-#include "gateway/writer.hpp"
+#include "gateway/writer_transaction.hpp"
 
 namespace tributary::gateway {
 namespace {
@@ -11,24 +11,32 @@ constexpr int kTrimBlocks = 48;  // of one log, at once
 
 }  // namespace
 
+bool Writer::trim() {
+    Transaction alone;
+    plan_trim(alone.batch);
+    if (alone.batch.trim_below.empty()) return false;
+    name(alone);
+    return commit(alone);
+}
+
 // Delivered intake stays for `history`, or until the file is half full; delivered outputs likewise.
 void Writer::plan_trim(store::Batch& batch) {
     blocks_since_trim_ = 0;
-    const auto cursor_of = [&](const std::string& name) -> uint64_t {
-        if (const auto found = batch.cursors.find(name); found != batch.cursors.end()) return found->second;
-        const std::lock_guard lock(mutex_);
-        const auto found = cursors_.find(name);
-        return found == cursors_.end() ? 0 : found->second;
+    const auto cursor_of = [&](const std::string& name) {
+        const auto found = batch.cursors.find(name);
+        return found != batch.cursors.end() ? found->second : cursor(name);
     };
-    const bool tight = store_.usage().used_bytes > settings_.max_size_bytes / 2;
+    const int64_t used = store_.usage().used_bytes, cap = cap_bytes();
+    const bool tight = used > cap / 2, full = level_of(used, cap) == Level::full;
     const int64_t keep_from = tight ? INT64_MAX : arrival_.now_ns() - settings_.history_ns;
-    for (const auto log : {model::Log::intake, model::Log::windows, model::Log::events, model::Log::late,
-                           model::Log::dead, model::Log::reduced, model::Log::context}) {
+    for (const auto log :
+         {model::Log::intake, model::Log::windows, model::Log::events, model::Log::late, model::Log::dead,
+          model::Log::reduced, model::Log::context, model::Log::thinned, model::Log::gaps}) {
         uint64_t floor = cursor_of(kafka_cursor(log));
         if (log == model::Log::events && settings_.publishes_events) floor = std::min(floor, cursor_of(kEventsCursor));
         if (log == model::Log::intake) floor = std::min({floor, checkpoint_seq_, cursor_of(kEngineCursor)});
-        // Raw context gives way when room is short: it must not stop intake.
-        if (log == model::Log::intake && !tight)
+        // Raw context gives way as the last: it must not stop intake.
+        if (log == model::Log::intake && !full)
             floor = std::min(floor, context_.first(cursor_of(kafka_cursor(model::Log::context))));
         uint64_t below = store_.first_seq(log);
         for (int i = 0; i < kTrimBlocks && below < floor; i++) {

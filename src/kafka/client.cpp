@@ -126,12 +126,13 @@ Trouble trouble_of(rd_kafka_resp_err_t error) {
 
 std::string topic_of(const config::KafkaSettings& settings, model::Log log) {
     const bool readings = log == model::Log::intake || log == model::Log::reduced || log == model::Log::context;
+    if (log == model::Log::thinned) log = model::Log::windows;
     return base::format("{}.{}", settings.prefix, readings ? "readings" : model::log_name(log));
 }
 
 const std::vector<model::Log>& sent_logs() {
-    static const std::vector logs{model::Log::intake, model::Log::windows, model::Log::events,
-                                  model::Log::late,   model::Log::dead,    model::Log::status};
+    static const std::vector logs{model::Log::intake, model::Log::windows, model::Log::events, model::Log::late,
+                                  model::Log::dead,   model::Log::gaps,    model::Log::status};
     return logs;
 }
 

@@ -8,8 +8,8 @@
 namespace tributary::model {
 namespace {
 
-constexpr uint8_t kFormat = 1;
-enum Kind : uint8_t { kMessage = 1, kSession = 2, kClock = 3, kConfig = 4, kMute = 5, kSkip = 6, kTick = 7 };
+constexpr uint8_t kFormat = 1, kFormatWithHoles = 2;
+enum Kind : uint8_t { kMessage = 1, kSession = 2, kClock = 3, kConfig = 4, kMute = 5, kSkip = 6, kTick = 7, kHole = 8 };
 
 }  // namespace
 
@@ -20,7 +20,7 @@ void IntakeBlockWriter::clear() {
     // generation. Topics that come once only must not grow it without bound.
     if (topics_.size() > 20'000) topics_.clear();
     generation_++;
-    count_ = topic_count_ = 0;
+    count_ = record_count_ = topic_count_ = 0;
     first_time_ns_ = last_time_ns_ = previous_us_ = 0;
     previous_id_ = 0;
 }
@@ -36,7 +36,7 @@ std::string IntakeBlockWriter::take() {
 void IntakeBlockWriter::begin(int64_t arrival_ns, uint8_t kind) {
     const int64_t us =
         arrival_ns >= 0 ? arrival_ns / base::kNsPerUs : -((-arrival_ns + base::kNsPerUs - 1) / base::kNsPerUs);
-    if (count_ == 0) first_time_ns_ = last_time_ns_ = us * base::kNsPerUs;
+    if (record_count_++ == 0) first_time_ns_ = last_time_ns_ = us * base::kNsPerUs;
     first_time_ns_ = std::min(first_time_ns_, us * base::kNsPerUs);
     last_time_ns_ = std::max(last_time_ns_, us * base::kNsPerUs);
     record_.clear();
@@ -114,16 +114,42 @@ void IntakeBlockWriter::add(int64_t arrival_ns, const TickRecord&) {
     end();
 }
 
+void IntakeBlockWriter::hole(uint32_t records) {
+    if (records == 0) return;
+    bytes_[0] = static_cast<char>(kFormatWithHoles);
+    record_.clear();
+    record_.push_back(kHole);
+    base::put_signed(record_, 0);
+    base::put_varint(record_, records);
+    count_ += records;
+    end();
+}
+
 IntakeBlockReader::IntakeBlockReader(std::string_view block, uint64_t first_seq)
     : reader_(block), next_seq_(first_seq) {
-    ok_ = reader_.byte() == kFormat && reader_.ok();
+    const uint8_t format = reader_.byte();
+    ok_ = (format == kFormat || format == kFormatWithHoles) && reader_.ok();
 }
 
 bool IntakeBlockReader::next(IntakeRecord& record) {
-    if (!ok_ || reader_.at_end()) return false;
-    const auto bytes = reader_.text();
-    ok_ = reader_.ok() && parse(bytes, record);
-    return ok_;
+    while (ok_ && !reader_.at_end()) {
+        const auto bytes = reader_.text();
+        if (reader_.ok() && !bytes.empty() && bytes.front() == kHole) {
+            ok_ = pass_hole(bytes);
+            continue;
+        }
+        ok_ = reader_.ok() && parse(bytes, record);
+        return ok_;
+    }
+    return false;
+}
+
+bool IntakeBlockReader::pass_hole(std::string_view bytes) {
+    base::ByteReader in(bytes);
+    in.byte();
+    previous_us_ += in.signed_varint();
+    next_seq_ += in.varint();
+    return in.ok();
 }
 
 bool IntakeBlockReader::parse(std::string_view bytes, IntakeRecord& record) {

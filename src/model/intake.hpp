@@ -83,6 +83,7 @@ class IntakeBlockWriter {
     void add(int64_t arrival_ns, const MuteRecord& record);
     void add(int64_t arrival_ns, const SkipRecord& record);
     void add(int64_t arrival_ns, const TickRecord& record);
+    void hole(uint32_t records);  // so many stood here and are gone
 
     uint32_t count() const { return count_; }
     size_t bytes() const { return bytes_.size(); }
@@ -105,7 +106,9 @@ class IntakeBlockWriter {
         uint32_t generation, index;  // index from 1, valid while generation is the block's
     };
     std::unordered_map<std::string, Entry, Hash, std::equal_to<>> topics_;
-    uint32_t count_ = 0, topic_count_ = 0, generation_ = 0;
+    uint32_t count_ = 0;         // with holes
+    uint32_t record_count_ = 0;  // without
+    uint32_t topic_count_ = 0, generation_ = 0;
     int64_t first_time_ns_ = 0, last_time_ns_ = 0, previous_us_ = 0;
     uint16_t previous_id_ = 0;
 };
@@ -115,13 +118,14 @@ class IntakeBlockReader {
   public:
     IntakeBlockReader(std::string_view block, uint64_t first_seq);
 
-    bool next(IntakeRecord& record);  // false at the end or at a fault
+    bool next(IntakeRecord& record);  // false at the end or at a fault; passes over holes
     bool ok() const { return ok_; }   // false: the block does not follow the format
     // A number for the topic of the message next() gave, dense within this block: for caching look-ups.
     uint32_t topic_index() const { return topic_index_; }
 
   private:
     bool parse(std::string_view bytes, IntakeRecord& record);
+    bool pass_hole(std::string_view bytes);
 
     base::ByteReader reader_;
     std::vector<std::string_view> topics_;

@@ -2,7 +2,7 @@
 // The named logs of the store. The number stands on disk (docs/formats/store.md), the name in tb-id and topics.
 // Static data, any thread. A new log gets a new number; numbers are never used again.
 // What it does not do: say who writes which log (engine: windows, events, late, dead, reduced, context; kafka:
-// refused).
+// refused; writer: intake, thinned, gaps).
 #pragma once
 
 #include <array>
@@ -22,13 +22,15 @@ enum class Log : uint8_t {
     refused = 6,
     status = 7,
     reduced = 8,
-    context = 9
+    context = 9,
+    thinned = 10,
+    gaps = 11
 };
-constexpr size_t kLogNumbers = 10;  // all numbers are below it
+constexpr size_t kLogNumbers = 12;  // all numbers are below it
 
 // The ones in the store. `status` is none of them: the newest word about the gateway itself, made when it is sent.
-constexpr std::array kLogs{Log::intake, Log::windows, Log::events,  Log::late,
-                           Log::dead,   Log::refused, Log::reduced, Log::context};
+constexpr std::array kLogs{Log::intake,  Log::windows, Log::events,  Log::late,    Log::dead,
+                           Log::refused, Log::reduced, Log::context, Log::thinned, Log::gaps};
 
 constexpr std::string_view log_name(Log log) {
     switch (log) {
@@ -50,6 +52,10 @@ constexpr std::string_view log_name(Log log) {
             return "reduced";
         case Log::context:
             return "context";
+        case Log::thinned:
+            return "thinned";
+        case Log::gaps:
+            return "gaps";
     }
     return "?";
 }

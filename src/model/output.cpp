@@ -12,7 +12,17 @@ namespace {
 using base::ByteReader;
 
 constexpr uint8_t kFormat = 1;
-enum Kind : uint8_t { kWindow = 1, kEvent = 2, kLate = 3, kDead = 4, kRefused = 5, kReduced = 6, kContext = 7 };
+enum Kind : uint8_t {
+    kWindow = 1,
+    kEvent = 2,
+    kLate = 3,
+    kDead = 4,
+    kRefused = 5,
+    kReduced = 6,
+    kContext = 7,
+    kThinned = 8,
+    kGap = 9
+};
 
 void put(std::string& out, const Origin& origin) {
     base::put_text(out, origin.series);
@@ -42,8 +52,8 @@ Enum get_enum(ByteReader& in, Enum last) {
     return in.ok() ? static_cast<Enum>(value) : Enum{};
 }
 
-void encode(std::string& out, const Window& w) {
-    out.push_back(kWindow);
+void encode(std::string& out, const Window& w, Kind kind = kWindow) {
+    out.push_back(static_cast<char>(kind));
     put(out, w.origin);
     base::put_text(out, w.window);
     base::put_signed(out, w.start_ns);
@@ -191,7 +201,7 @@ void encode(std::string& out, const RefusedRecord& r) {
 
 RefusedRecord get_refused(ByteReader& in) {
     RefusedRecord r;
-    r.source = get_enum(in, Log::context);
+    r.source = get_enum(in, Log::gaps);
     r.seq = in.varint();
     r.n = static_cast<uint32_t>(in.varint());
     for (auto* text : {&r.topic, &r.key, &r.code, &r.detail}) *text = in.text();
@@ -251,10 +261,46 @@ ContextRange get_context(ByteReader& in) {
     return c;
 }
 
+void encode(std::string& out, const Thinned& t) {
+    encode(out, t.window, kThinned);
+    base::put_signed(out, t.first_ns);
+    base::put_signed(out, t.last_ns);
+    base::put_varint(out, t.messages);
+}
+
+Thinned get_thinned(ByteReader& in) {
+    Thinned t;
+    t.window = get_window(in);
+    t.first_ns = in.signed_varint();
+    t.last_ns = in.signed_varint();
+    t.messages = in.varint();
+    return t;
+}
+
+void encode(std::string& out, const Gap& g) {
+    out.push_back(kGap);
+    out.push_back(static_cast<char>(g.log));
+    base::put_text(out, g.incarnation);
+    for (const uint64_t n : {g.from_seq, g.to_seq, g.count}) base::put_varint(out, n);
+    out.push_back(g.thinned ? 1 : 0);
+    for (const int64_t ns : {g.start_ns, g.end_ns, g.time_ns}) base::put_signed(out, ns);
+}
+
+Gap get_gap(ByteReader& in) {
+    Gap g;
+    g.log = get_enum(in, Log::gaps);
+    g.incarnation = in.text();
+    for (uint64_t* n : {&g.from_seq, &g.to_seq, &g.count}) *n = in.varint();
+    g.thinned = (in.byte() & 1) != 0;
+    for (int64_t* ns : {&g.start_ns, &g.end_ns, &g.time_ns}) *ns = in.signed_varint();
+    return g;
+}
+
 }  // namespace
 
 Log log_of(const Output& output) {
-    constexpr std::array kOf{Log::windows, Log::events, Log::late, Log::dead, Log::refused, Log::reduced, Log::context};
+    constexpr std::array kOf{Log::windows, Log::events,  Log::late,    Log::dead, Log::refused,
+                             Log::reduced, Log::context, Log::thinned, Log::gaps};
     return kOf[output.index()];
 }
 
@@ -286,6 +332,12 @@ base::Result<Output> decode_output(std::string_view bytes) {
             break;
         case kContext:
             output = get_context(in);
+            break;
+        case kThinned:
+            output = get_thinned(in);
+            break;
+        case kGap:
+            output = get_gap(in);
             break;
         default:
             in.fail();

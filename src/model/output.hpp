@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the engine puts out, one record each in the windows, events, late, dead, reduced and context logs (and kafka's
-// refused log). Self-contained: it can be turned into a Kafka record without the configuration that made it; only a
-// ContextRange is an order for readings of the intake log. Bytes: docs/formats/output-record.md.
+// What the engine puts out, one record each in the windows, events, late, dead, reduced and context logs, what kafka
+// was refused (refused log), and what the writer makes of data it has no room for (thinned and gaps logs).
+// Self-contained: it can be turned into a Kafka record without the configuration that made it; only a ContextRange is
+// an order for readings of the intake log. Bytes: docs/formats/output-record.md.
 #pragma once
 
 #include <cstdint>
@@ -153,7 +154,28 @@ struct ContextRange {
     bool operator==(const ContextRange&) const = default;
 };
 
-using Output = std::variant<Window, Event, LateReading, DeadLetter, RefusedRecord, Reduced, ContextRange>;
+// Stands for readings there was no room for. Several of one series, window and start add up: they share no reading.
+struct Thinned {
+    Window window;                      // neither figures nor states, revision 0
+    int64_t first_ns = 0, last_ns = 0;  // event times of the first and the last number
+    uint64_t messages = 0;              // whose fate it is: those whose first reading is in it
+
+    bool operator==(const Thinned&) const = default;
+};
+
+// So many records of a log are gone, all among [from_seq, to_seq].
+struct Gap {
+    Log log = Log::intake;
+    std::string incarnation;  // of those records' ids
+    uint64_t from_seq = 0, to_seq = 0, count = 0;
+    bool thinned = false;              // records of the thinned log stand for them; else nothing does
+    int64_t start_ns = 0, end_ns = 0;  // least and greatest time of those records; intake: arrival
+    int64_t time_ns = 0;               // arrival time when it happened
+
+    bool operator==(const Gap&) const = default;
+};
+
+using Output = std::variant<Window, Event, LateReading, DeadLetter, RefusedRecord, Reduced, ContextRange, Thinned, Gap>;
 
 constexpr size_t kDeadPayloadBytes = 64 * 1024;
 

@@ -81,6 +81,20 @@ void write(const Source& source, const model::Window& window, KafkaRecord& out) 
     end(json, source, out, window.origin.unit, window.origin.labels);
 }
 
+void write(const Source& source, const model::Thinned& thinned, KafkaRecord& out) {
+    write(source, thinned.window, out);
+}
+
+void write(const Source& source, const model::Gap& gap, KafkaRecord& out) {
+    JsonObject json(out.value);
+    json.text("log", model::log_name(gap.log)).text("incarnation", gap.incarnation);
+    json.integer("from", gap.from_seq).integer("to", gap.to_seq).integer("count", gap.count);
+    json.text("reason", gap.thinned ? "thinned" : "evicted");
+    json.integer("start", ns_to_ms(gap.start_ns)).integer("end", ns_to_ms(gap.end_ns));
+    json.integer("ts", ns_to_ms(gap.time_ns));
+    end(json, source, out, "", {});
+}
+
 void write(const Source& source, const model::Event& event, KafkaRecord& out) {
     JsonObject json(out.value);
     json.text("event_id", event.event_id).text("series", event.origin.series);
@@ -143,6 +157,12 @@ void write(const Source& source, const model::RefusedRecord& refused, KafkaRecor
 
 void start(const Source& source, const model::Window& window, KafkaRecord& out) {
     begin(source, "windows", window.origin.series, ns_to_ms(window.end_ns - 1), window.mark, out);
+}
+void start(const Source& source, const model::Thinned& thinned, KafkaRecord& out) {
+    start(source, thinned.window, out);
+}
+void start(const Source& source, const model::Gap& gap, KafkaRecord& out) {
+    begin(source, "gaps", source.gateway, ns_to_ms(gap.time_ns), model::TimeMark::device, out);
 }
 void start(const Source& source, const model::Event& event, KafkaRecord& out) {
     begin(source, "events", event.origin.series, ns_to_ms(event.start_ns), event.mark, out);

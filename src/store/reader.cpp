@@ -23,6 +23,7 @@ class SqliteReader final : public Reader {
     base::Result<> start(const std::string& path);
 
     base::Result<std::optional<Block>> block_at(model::Log log, uint64_t seq) override;
+    base::Result<std::optional<Block>> block_of_class(model::Log log, uint64_t seq, uint8_t priority) override;
     base::Result<uint64_t> seq_behind(model::Log log, uint64_t seq) override;
     base::Result<std::vector<Block>> newest(model::Log log, uint64_t records) override;
     base::Result<Cursors> cursors() override;
@@ -45,7 +46,7 @@ class SqliteReader final : public Reader {
     std::string path_;
     Database database_;
     Packer packer_{1};
-    Statement at_or_below_, at_or_above_, above_, backwards_, by_id_, hidden_, any_, last_id_;
+    Statement at_or_below_, at_or_above_, of_class_, above_, backwards_, by_id_, hidden_, any_, last_id_;
     Statement cursors_, checkpoint_, ledger_, meta_, config_at_, next_seq_;
 };
 
@@ -69,6 +70,8 @@ base::Result<> SqliteReader::start(const std::string& path) {
                         "seq + count > ? LIMIT 1") &&
         any_.prepare(database_, "SELECT id FROM block NOT INDEXED WHERE id BETWEEN ? AND ? AND log = ? LIMIT 1") &&
         last_id_.prepare(database_, "SELECT max(id) FROM block") &&
+        of_class_.prepare(database_,
+                          TRB_BLOCK_COLUMNS "WHERE log = ? AND seq >= ? AND class = ? ORDER BY seq LIMIT 1") &&
         above_.prepare(database_, "SELECT seq FROM block WHERE log = ? AND seq > ? ORDER BY seq LIMIT 1") &&
         backwards_.prepare(database_, TRB_BLOCK_COLUMNS "WHERE log = ? ORDER BY seq DESC") &&
         cursors_.prepare(database_, "SELECT name, n FROM state WHERE kind = 'cursor'") &&
@@ -108,7 +111,8 @@ base::Result<Block> SqliteReader::block(Statement& row) {
     head.priority = static_cast<uint8_t>(row.integer(6));
     const auto body = row.blob(8);
     const auto log = static_cast<model::Log>(head.log);
-    Block block{log, head.seq, head.count, head.first_time_ns, head.last_time_ns, std::string(head.incarnation), {}};
+    Block block{log, head.seq,     head.count, head.first_time_ns, head.last_time_ns, std::string(head.incarnation),
+                {},  head.priority};
     if (static_cast<int64_t>(block_crc(head, body)) == row.integer(7) && packer_.unpack(body, block.body)) return block;
     if (&row != &by_id_ && index_lies(row.integer(9))) return lying_index();
     return bad_block(log, head.seq, head.count);
@@ -183,6 +187,17 @@ base::Result<std::optional<Block>> SqliteReader::block_at(model::Log log, uint64
     if (!below) return Found{};  // all of it was trimmed
     return base::Error{kFormat, base::format("the store {} has lost the end of a log: {} {}..{} is not there", path_,
                                              model::log_name(log), seq, *next - 1)};
+}
+
+base::Result<std::optional<Block>> SqliteReader::block_of_class(model::Log log, uint64_t seq, uint8_t priority) {
+    const Ended ended{of_class_};
+    if (!of_class_.first(static_cast<int>(log), seq, static_cast<int>(priority))) {
+        if (!of_class_.ok()) return database_.error("read");
+        return std::optional<Block>{};
+    }
+    auto found = block(of_class_);
+    if (!found) return found.error();
+    return std::optional<Block>(std::move(*found));
 }
 
 base::Result<uint64_t> SqliteReader::seq_behind(model::Log log, uint64_t seq) {

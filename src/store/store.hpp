@@ -26,6 +26,7 @@ struct Options {
     int zstd_level = 1;
     // Called every few MB while a damaged file is salvaged, which may take minutes: for a watchdog.
     std::function<void()> working = {};
+    int64_t min_free_bytes = 0;  // of the file system; to be left alone
 };
 
 // Error codes the caller tells apart (docs/errors.md): kNewer is exit 3; kFull is the size cap or ENOSPC; kBroken means
@@ -47,8 +48,27 @@ struct Append {
     model::Log log = model::Log::intake;
     uint32_t count = 0;
     int64_t first_time_ns = 0, last_time_ns = 0;
-    uint8_t priority = 0;   // class for eviction (issue of the disk budget); 0 for now
+    uint8_t priority = 0;   // the column `class`: how far the block has been thinned, 0 = not at all
     std::string_view body;  // uncompressed records; copied or compressed before commit() returns
+};
+
+// What comes in the place of blocks that are cut out: it has seqs and incarnation already. Every seq stays in some
+// row, so that a hole in a log is always damage.
+struct Rewritten {
+    uint64_t first_seq = 0;
+    uint32_t count = 0;
+    int64_t first_time_ns = 0, last_time_ns = 0;
+    uint8_t priority = 0;
+    std::string incarnation;
+    std::string body;  // uncompressed
+};
+
+// The blocks of one class of a log that lie wholly in [from_seq, to_seq) are deleted.
+struct Cut {
+    model::Log log = model::Log::intake;
+    uint64_t from_seq = 0, to_seq = 0;
+    uint8_t priority = 0;
+    std::vector<Rewritten> kept;
 };
 
 // What goes into one transaction.
@@ -62,9 +82,13 @@ struct Batch {
     // of the batches that append only every eighth does so.
     std::map<model::Log, uint64_t> trim_below;
 
+    // Comes first, so that its room is there for the appends; such a batch, like one without intake, may use what is
+    // kept from intake.
+    std::optional<Cut> cut;
+
     bool empty() const {
         return appends.empty() && cursors.empty() && ledger.empty() && configs.empty() && meta.empty() &&
-               trim_below.empty();
+               trim_below.empty() && !cut;
     }
 };
 
@@ -81,6 +105,7 @@ struct Block {
     int64_t first_time_ns = 0, last_time_ns = 0;
     std::string incarnation;  // 16 hex digits of the process run that wrote it
     std::string body;         // uncompressed
+    uint8_t priority = 0;
     uint64_t end_seq() const { return first_seq + count; }
 };
 
@@ -94,6 +119,7 @@ struct Checkpoint {
 struct Usage {
     int64_t file_bytes = 0;    // database + WAL
     int64_t used_bytes = 0;    // without free pages
+    int64_t cap_bytes = 0;     // what file_bytes may be: max_size, or less when the file system is nearly full
     int64_t body_bytes = 0;    // uncompressed record bytes appended by this process
     int64_t stored_bytes = 0;  // the same, compressed
     uint64_t commits = 0;
@@ -137,6 +163,8 @@ class Reader {
     // does not fit is an error kFormat naming its range, and so is a log that ends below its next_seq; seq_behind()
     // tells where to go on. Damage to the file itself is kBroken: the store's next commit fails, its reopen() salvages.
     virtual base::Result<std::optional<Block>> block_at(model::Log log, uint64_t seq) = 0;
+    // The first block of that class at or above seq, or nothing; a damaged one is an error as above.
+    virtual base::Result<std::optional<Block>> block_of_class(model::Log log, uint64_t seq, uint8_t priority) = 0;
     virtual base::Result<uint64_t> seq_behind(model::Log log, uint64_t seq) = 0;
     // The blocks that hold the newest `records` records, oldest first.
     virtual base::Result<std::vector<Block>> newest(model::Log log, uint64_t records) = 0;

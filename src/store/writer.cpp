@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/writer.hpp"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
 
 #include "base/hash.hpp"
@@ -19,8 +21,18 @@ constexpr int64_t kBlockExtraBytes = 200;              // its other columns and 
 constexpr int64_t kBatchExtraBytes = 16 * kPageBytes;  // pages touched besides: state, inner pages
 // Kept from the appends, so that cursors and trims find room in a full store.
 constexpr int64_t kReserveBytes = 256 << 10;
+// Kept from intake besides: outputs of what is stored already must find room, or nothing could ever be thinned.
+constexpr int64_t kIntakeReserveShare = 32;
 
 size_t slot(model::Log log) { return static_cast<size_t>(log); }
+
+// What the batch has to leave free behind it.
+int64_t reserve_for(const Batch& batch, int64_t max_bytes) {
+    if (batch.cut) return 0;
+    const bool intake = std::any_of(batch.appends.begin(), batch.appends.end(),
+                                    [](const Append& append) { return append.log == model::Log::intake; });
+    return std::min(kReserveBytes, max_bytes / 8) + (intake ? max_bytes / kIntakeReserveShare : 0);
+}
 
 }  // namespace
 
@@ -34,6 +46,9 @@ bool Connection::prepare() {
            trim.prepare(db,
                         "DELETE FROM block WHERE id IN (SELECT id FROM block WHERE log = ?1 AND seq < ?2 AND "
                         "seq + count <= ?2 ORDER BY seq LIMIT ?3)") &&
+           cut.prepare(
+               db,
+               "DELETE FROM block WHERE log = ?1 AND seq >= ?2 AND seq < ?3 AND seq + count <= ?3 AND class = ?4") &&
            state.load(db) &&
            set_config.prepare(db, "INSERT OR REPLACE INTO config_history(seq, crc, body) VALUES(?,?,?)") &&
            forget_config.prepare(db, "DELETE FROM config_history WHERE seq = ?") &&
@@ -60,8 +75,29 @@ Writer::~Writer() {
 
 // Deletes come first: the pages they free are used by the blocks of the same transaction.
 bool Writer::write(const Batch& batch, std::vector<Appended>& appended) {
-    return write_trims(batch) && write_blocks(batch, appended) && write_state(batch) && write_ledger(batch.ledger) &&
-           connection_->state.write_checks();
+    return write_cut(batch) && write_trims(batch) && write_blocks(batch, appended) && write_state(batch) &&
+           write_ledger(batch.ledger) && connection_->state.write_checks();
+}
+
+bool Writer::insert(const BlockHead& head, std::string_view packed) {
+    return connection_->insert_block.run(static_cast<int>(head.log), head.seq, head.count, head.first_time_ns,
+                                         head.last_time_ns, head.incarnation, static_cast<int>(head.priority),
+                                         block_crc(head, packed), Blob{packed});
+}
+
+bool Writer::write_cut(const Batch& batch) {
+    if (!batch.cut) return true;
+    const Cut& cut = *batch.cut;
+    if (!connection_->cut.run(static_cast<int>(cut.log), cut.from_seq, cut.to_seq, static_cast<int>(cut.priority)))
+        return false;
+    for (size_t i = 0; i < cut.kept.size(); i++) {
+        const auto& k = cut.kept[i];
+        if (!insert({static_cast<uint8_t>(cut.log), k.first_seq, k.count, k.first_time_ns, k.last_time_ns,
+                     k.incarnation, k.priority},
+                    packed_kept_[i]))
+            return false;
+    }
+    return load_first(cut.log);
 }
 
 bool Writer::write_trims(const Batch& batch) {
@@ -92,10 +128,7 @@ bool Writer::write_blocks(const Batch& batch, std::vector<Appended>& appended) {
                              append.last_time_ns,
                              incarnation_,
                              append.priority};
-        if (!connection_->insert_block.run(static_cast<int>(head.log), head.seq, head.count, head.first_time_ns,
-                                           head.last_time_ns, head.incarnation, static_cast<int>(head.priority),
-                                           block_crc(head, packed_[i]), Blob{packed_[i]}))
-            return false;
+        if (!insert(head, packed_[i])) return false;
         appended.push_back({append.log, next, append.count});
         next += append.count;
         touched[slot(append.log)] = true;
@@ -150,12 +183,14 @@ base::Result<std::vector<Appended>> Writer::commit(const Batch& batch) {
         body_bytes += static_cast<int64_t>(batch.appends[i].body.size());
         stored_bytes += static_cast<int64_t>(packed_[i].size());
     }
-    if (!batch.appends.empty()) {
-        const auto blocks = static_cast<int64_t>(batch.appends.size());
-        const int64_t needed = stored_bytes + blocks * kBlockExtraBytes + kBatchExtraBytes;
-        const int64_t reserve = std::min(kReserveBytes, options_.max_size_bytes / 8);
-        if (auto room = room_for(needed + reserve); !room) return room.error();
+    int64_t needed = stored_bytes + static_cast<int64_t>(batch.appends.size()) * kBlockExtraBytes + kBatchExtraBytes;
+    packed_kept_.resize(batch.cut ? batch.cut->kept.size() : 0);
+    for (size_t i = 0; i < packed_kept_.size(); i++) {
+        packer_.pack(batch.cut->kept[i].body, packed_kept_[i]);
+        needed += static_cast<int64_t>(packed_kept_[i].size()) + kBlockExtraBytes;
     }
+    if (!batch.appends.empty() || batch.cut)
+        if (auto room = room_for(needed, reserve_for(batch, options_.max_size_bytes)); !room) return room.error();
     const Seqs first_before = first_;
     appended.reserve(batch.appends.size());
     if (!connection_->begin.run() || !write(batch, appended) || !connection_->commit.run()) {
@@ -163,9 +198,11 @@ base::Result<std::vector<Appended>> Writer::commit(const Batch& batch) {
         return broken("write to");
     }
     next_ = tentative_;
+    if (!batch.appends.empty()) no_space_ = false;
     usage_.body_bytes += body_bytes, usage_.stored_bytes += stored_bytes, usage_.commits++;
     // Readers that always overlap keep the WAL from starting over.
-    if (file_bytes(options_.path + "-wal") > kWalBytesTooMany) connection_->database.checkpoint();
+    if (file_bytes(options_.path + "-wal") > std::min(kWalBytesTooMany, options_.max_size_bytes / 8))
+        connection_->database.checkpoint();
     return appended;
 }
 
@@ -173,7 +210,7 @@ base::Result<> Writer::save_checkpoint(const Checkpoint& checkpoint) {
     if (auto can = usable(); !can) return can;
     std::string body;
     packer_.pack(checkpoint.state, body);
-    if (auto room = room_for(static_cast<int64_t>(body.size()) + kBatchExtraBytes); !room) return room;
+    if (auto room = room_for(static_cast<int64_t>(body.size()) + kBatchExtraBytes, 0); !room) return room;
     const uint32_t crc = text_crc(checkpoint.seq, checkpoint.version, body);
     if (!connection_->begin.run() ||
         !connection_->insert_checkpoint.run(checkpoint.seq, checkpoint.version, crc, Blob{body}) ||
@@ -182,24 +219,43 @@ base::Result<> Writer::save_checkpoint(const Checkpoint& checkpoint) {
     return {};
 }
 
-base::Result<> Writer::room_for(int64_t bytes) {
+// File and WAL together are to stay within the cap, also while the WAL is brought home: the pages of the file, what
+// stands in the WAL, and these bytes in both.
+base::Result<> Writer::room_for(int64_t bytes, int64_t reserve) {
     const std::string wal = options_.path + "-wal";
-    const int64_t used = used_bytes();
-    if (used + bytes + file_bytes(wal) <= options_.max_size_bytes) return {};
+    const auto total = [&] {
+        return std::max(page_bytes(true), page_bytes(false) + bytes + reserve) + file_bytes(wal) + bytes;
+    };
+    const int64_t cap = cap_bytes();
+    if (total() <= cap) return {};
     // What stands in the WAL only is counted twice: bring it home before saying no.
-    if (used + bytes <= options_.max_size_bytes && connection_->database.checkpoint() &&
-        used_bytes() + bytes + file_bytes(wal) <= options_.max_size_bytes)
-        return {};
+    if (connection_->database.checkpoint() && total() <= cap) return {};
     if (connection_->database.failed()) return broken("checkpoint");
+    no_space_ = cap < options_.max_size_bytes;
+    const std::string used = base::format_size(page_bytes(false));
+    if (no_space_)
+        return base::Error{kFull, base::format("the file system of {} has less left than store.min_free, {}; the store "
+                                               "holds {}",
+                                               options_.path, base::format_size(options_.min_free_bytes), used)};
     return base::Error{kFull, base::format("the store {} is full: {} of {} (store.max_size) are used", options_.path,
-                                           base::format_size(used), base::format_size(options_.max_size_bytes))};
+                                           used, base::format_size(options_.max_size_bytes))};
 }
 
-int64_t Writer::used_bytes() const {
+// What file and WAL may take together.
+int64_t Writer::cap_bytes() const {
+    struct statvfs system {};
+    if (options_.min_free_bytes == 0 || statvfs(options_.path.c_str(), &system) != 0) return options_.max_size_bytes;
+    const auto free = static_cast<int64_t>(system.f_bavail) * static_cast<int64_t>(system.f_frsize);
+    const int64_t now = file_bytes(options_.path) + file_bytes(options_.path + "-wal");
+    const int64_t kept = options_.min_free_bytes + (no_space_ ? options_.min_free_bytes / 8 : 0);
+    return std::min(options_.max_size_bytes, now + std::max<int64_t>(free - kept, 0));  // what we have is ours
+}
+
+int64_t Writer::page_bytes(bool with_free) const {
     Statement& pages = connection_->page_count;
     Statement& unused_pages = connection_->freelist_count;
     const int64_t all = pages.first() ? pages.integer(0) : 0;
-    const int64_t unused = unused_pages.first() ? unused_pages.integer(0) : 0;
+    const int64_t unused = !with_free && unused_pages.first() ? unused_pages.integer(0) : 0;
     pages.reset(), unused_pages.reset();  // an open statement is an open read transaction
     return (all - unused) * kPageBytes;
 }
@@ -207,7 +263,7 @@ int64_t Writer::used_bytes() const {
 Usage Writer::usage() const {
     Usage usage = usage_;
     usage.file_bytes = file_bytes(options_.path) + file_bytes(options_.path + "-wal");
-    if (connection_) usage.used_bytes = used_bytes();
+    if (connection_) usage.used_bytes = page_bytes(false), usage.cap_bytes = cap_bytes();
     return usage;
 }
 

@@ -24,7 +24,7 @@ using Seqs = std::array<uint64_t, kLogSlots>;  // by the log's number; slot 0 is
 struct Connection {
     Database database;
     Statement begin, commit, rollback;
-    Statement insert_block, oldest, trim;
+    Statement insert_block, oldest, trim, cut;
     StateTable state;
     Statement set_config, forget_config, trim_configs;
     Statement insert_checkpoint, trim_checkpoints;
@@ -62,8 +62,11 @@ class Writer final : public Store {
     bool damaged_configs(std::vector<uint64_t>& seqs);
     base::Result<> usable();
     base::Error broken(std::string_view doing);
-    base::Result<> room_for(int64_t bytes);
-    int64_t used_bytes() const;
+    base::Result<> room_for(int64_t bytes, int64_t reserve);
+    int64_t page_bytes(bool with_free) const;
+    int64_t cap_bytes() const;
+    bool insert(const BlockHead& head, std::string_view packed);
+    bool write_cut(const Batch& batch);
     bool write(const Batch& batch, std::vector<Appended>& appended);
     bool write_blocks(const Batch& batch, std::vector<Appended>& appended);
     bool write_state(const Batch& batch);
@@ -80,6 +83,8 @@ class Writer final : public Store {
     // What a failed commit may have used: a fresh file must not give the same ids out again.
     Seqs tentative_{};
     std::vector<std::string> packed_;
+    std::vector<std::string> packed_kept_;  // of the batch's cut
+    bool no_space_ = false;                 // the file system had too little left for an append
     std::string report_;
     std::string broken_;  // why nothing is accepted before reopen(); empty = all is well
     bool damaged_ = false;

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/ladder.hpp"
+
+#include <array>
+
+#include "base/clock.hpp"
+
+namespace tributary::gateway {
+namespace {
+
+using enum Step;
+
+constexpr std::array kFilling{compact, thin_raw, thin_1s, thin_1min_old};
+constexpr std::array kTight{compact, thin_raw, thin_1s, thin_1min_old, thin_1min};
+constexpr std::array kFull{compact,    thin_raw,  thin_1s, thin_1min_old, thin_1min, thin_raw_now,
+                           drop_15min, drop_1min, drop_1s, drop_raw,      drop_kept};
+constexpr std::array kDropFull{compact, drop_15min, drop_1min, drop_1s, drop_raw, drop_kept};
+constexpr std::array kCompactOnly{compact};
+
+}  // namespace
+
+WhenFull when_full_by_name(std::string_view name) {
+    return name == "thin" ? WhenFull::thin : name == "drop-oldest" ? WhenFull::drop_oldest : WhenFull::block;
+}
+
+std::string_view step_name(Step step) {
+    constexpr std::array<std::string_view, kSteps> kNames{"compact",       "thin_raw",  "thin_raw_now", "thin_1s",
+                                                          "thin_1min_old", "thin_1min", "drop_15min",   "drop_1min",
+                                                          "drop_1s",       "drop_raw",  "drop_kept"};
+    return kNames[static_cast<size_t>(step)];
+}
+
+Level level_of(int64_t used_bytes, int64_t cap_bytes) {
+    if (cap_bytes <= 0) return Level::full;
+    const auto at = [&](int percent) { return used_bytes >= cap_bytes / 100 * percent; };
+    return at(kFullPercent)      ? Level::full
+           : at(kTightPercent)   ? Level::tight
+           : at(kFillingPercent) ? Level::filling
+                                 : Level::roomy;
+}
+
+std::span<const Step> steps_at(WhenFull when_full, Level level) {
+    if (level == Level::roomy) return {};
+    if (when_full != WhenFull::thin) {
+        if (when_full == WhenFull::drop_oldest && level == Level::full) return kDropFull;
+        return kCompactOnly;
+    }
+    switch (level) {
+        case Level::filling:
+            return kFilling;
+        case Level::tight:
+            return kTight;
+        default:
+            return kFull;
+    }
+}
+
+int64_t bucket_ns(uint8_t priority) {
+    return base::kNsPerSecond * (priority == kSeconds ? 1 : priority == kMinutes ? 60 : 900);
+}
+
+std::string_view bucket_name(uint8_t priority) {
+    return priority == kSeconds ? "thinned-1s" : priority == kMinutes ? "thinned-1min" : "thinned-15min";
+}
+
+}  // namespace tributary::gateway

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What to do as the store fills up: a pure function of how full it is. The steps are tried in order; the first that
+// finds something is done (thinner, writer). Docs: docs/outages.md. What it does not do: look into the store. Any
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace tributary::gateway {
+
+enum class WhenFull : uint8_t { thin, drop_oldest, block };
+WhenFull when_full_by_name(std::string_view name);  // "thin" | "drop-oldest" | "block"; anything else: block
+
+enum class Level : uint8_t { roomy, filling, tight, full };
+constexpr int kFillingPercent = 70, kTightPercent = 85, kFullPercent = 95;
+constexpr int kCalmPercent = 60;  // the state of health ends here
+
+// What a step of the ladder takes away, oldest first.
+enum class Step : uint8_t {
+    compact,        // delivered messages that only wait for raw context: all but those it needs
+    thin_raw,       // unsent messages into summaries, a good part at once
+    thin_raw_now,   // however few, and also what context of later events may ask for
+    thin_1s,        // summaries of 1 s into those of 1 min
+    thin_1min_old,  // summaries of 1 min, older than a day, into those of 15 min
+    thin_1min,      // of any age
+    drop_15min,     // summaries
+    drop_1min,
+    drop_1s,
+    drop_raw,   // unsent messages without a summary
+    drop_kept,  // what was kept for raw context
+};
+constexpr size_t kSteps = 11;
+std::string_view step_name(Step step);
+
+Level level_of(int64_t used_bytes, int64_t cap_bytes);
+std::span<const Step> steps_at(WhenFull when_full, Level level);
+
+// Classes of blocks in the intake log that have been thinned: with what was kept, and with nothing for raw context.
+constexpr uint8_t kKept = 1, kGone = 2;
+// Lengths of the summaries' windows by the class of their block (docs/formats/store.md), from 1.
+constexpr uint8_t kSeconds = 1, kMinutes = 2, kQuarters = 3;
+int64_t bucket_ns(uint8_t priority);
+std::string_view bucket_name(uint8_t priority);  // "thinned-1s", ...
+
+}  // namespace tributary::gateway

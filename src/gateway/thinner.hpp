@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plans one step of the ladder: reads the oldest blocks it may touch and says what comes in their place, as one
+// transaction. Messages go through the same projection as on the way to Kafka. Owned by the writer, its thread; reads
+// by a connection of its own. What it does not do: decide which step (ladder), commit, keep kafka away (claims).
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway/claims.hpp"
+#include "gateway/context_keep.hpp"
+#include "gateway/ladder.hpp"
+#include "gateway/summaries.hpp"
+
+namespace tributary::gateway {
+
+struct ThinLimits {
+    uint64_t delivered = 1;       // intake below it is at Kafka
+    uint64_t intake_from = 1;     // not delivered, and not on its way
+    uint64_t intake_to = 1;       // processed, behind a checkpoint; with what later events may ask for, and the tail
+    uint64_t intake_to_now = 1;   // without these two
+    uint64_t thinned_from = 1;    // records of the thinned log below are on their way
+    uint64_t thinned_to = 1;      // the end of the log
+    uint64_t context_cursor = 1;  // of kafka
+    int64_t now_ns = 0;           // arrival
+};
+
+struct ThinPlan {
+    store::Cut cut;
+    std::vector<std::pair<model::Log, std::pair<std::string, uint32_t>>> appends;  // bodies and their records
+    uint8_t priority = 0;                                                          // class of those in the thinned log
+    int64_t from_ns = 0, to_ns = 0;                                                // times of those
+    model::Ledger ledger;
+    uint64_t thinned = 0, evicted = 0;  // records of the log that is cut
+};
+
+class Thinner {
+  public:
+    explicit Thinner(BlockSource source) : source_(std::move(source)), walk_(source_, 1), keep_(source_) {}
+
+    // Nothing: this step finds nothing to do (now).
+    std::optional<ThinPlan> plan(Step step, const ThinLimits& limits);
+
+  private:
+    struct Range {  // of blocks of one class and one incarnation
+        uint8_t priority = 0;
+        uint64_t from = 0, to = 0;
+        size_t bytes = 0, blocks = 0;
+        uint64_t records = 0;
+        int64_t first_ns = INT64_MAX, last_ns = INT64_MIN;
+        std::string incarnation;
+    };
+    enum class Mode { release, summarise, evict };
+
+    std::optional<ThinPlan> plan_intake(uint64_t from, uint64_t limit, bool few, Mode mode);
+    std::optional<ThinPlan> plan_coarser(uint8_t priority, const ThinLimits& limits, bool old);
+    std::optional<ThinPlan> plan_drop(uint8_t priority, const ThinLimits& limits);
+    template <class Each>
+    uint64_t take_out(const Range& range, ThinPlan& plan, Each each);
+    std::optional<ThinPlan> plan_drop_kept(const ThinLimits& limits);
+    Range range(model::Log log, uint8_t priority, uint64_t from, uint64_t limit, size_t most_bytes);
+    std::optional<store::Block> block(model::Log log, uint8_t priority, uint64_t& from);
+    bool walk_through(const Range& range, Mode mode, Summaries& summaries, ThinPlan& plan);
+    enum class Settled { nothing, summarised, evicted };
+    Settled settle(const model::Message& message, Mode mode, Summaries& summaries, model::Ledger& ledger);
+    void put(const Summaries& summaries, ThinPlan& plan) const;
+    void gap(const Range& range, model::Log log, uint64_t count, bool thinned, ThinPlan& plan) const;
+
+    BlockSource source_;
+    IntakeWalk walk_;
+    ContextKeep keep_;
+    size_t step_bytes_ = 2 << 20;     // of uncompressed messages, at once
+    uint64_t kept_from_ = 1;          // intake below it keeps nothing that could be dropped
+    uint64_t hopeless_below_ = 1;     // intake that a summary would not make smaller
+    std::array<uint64_t, 4> next_{};  // by class: where its blocks in the thinned log begin
+    std::vector<engine::Projected> projected_;
+    int64_t now_ns_ = 0;
+};
+
+}  // namespace tributary::gateway

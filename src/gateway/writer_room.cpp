@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of the writer that finds room: what was delivered goes, what raw context needs stays, and the steps of the
+// ladder (ladder.hpp) are planned by the thinner and committed here.
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "base/units.hpp"
+#include "gateway/writer_transaction.hpp"
+
+namespace tributary::gateway {
+namespace {
+
+constexpr uint64_t kTail = 4096;  // the newest records stay while they can: redeliveries are told by them
+constexpr int kStepsWhenFull = 8;
+
+}  // namespace
+
+// Full: what makes room goes first, with the ledger that belongs to it. The engine's cursor waits for its outputs, and
+// kafka's cursors for the refused records they pass. Then the outputs, which do not wait for the messages either: what
+// they pass can be thinned. Then the ladder.
+bool Writer::make_room(Transaction& t) {
+    {
+        const std::lock_guard lock(mutex_);
+        hand_over_locked(t);  // kafka may have got on
+    }
+    assemble(t);
+    Transaction room;
+    if (t.handed_in.blocks.count(model::Log::refused) == 0 && !has_output(t, model::Log::refused)) {
+        room.batch.cursors = std::exchange(t.handed_in.cursors, {});
+        if (auto engine = room.batch.cursors.extract(kEngineCursor)) t.handed_in.cursors.insert(std::move(engine));
+        room.batch.ledger = std::exchange(t.handed_in.kafka_ledger, {});
+    }
+    plan_trim(room.batch);
+    if (!room.batch.empty()) {
+        name(room);
+        if (!commit(room)) return false;
+    }
+    if (!t.intake.empty() && !t.outputs.empty() && !outputs_alone(t)) return false;
+    for (int i = 0; i < kStepsWhenFull && relieve(true); i++) continue;
+    assemble(t);
+    const std::lock_guard lock(mutex_);
+    show_locked(t);
+    return !stopping_;
+}
+
+bool Writer::has_output(const Transaction& t, model::Log log) {
+    return std::any_of(t.outputs.begin(), t.outputs.end(), [&](const auto& out) { return out.log == log; });
+}
+
+// False: we are to stop. When there is no room for them they stay in t.
+bool Writer::outputs_alone(Transaction& t) {
+    Transaction alone;
+    alone.optional = true;
+    alone.handed_in = std::move(t.handed_in);
+    alone.outputs = std::move(t.outputs);
+    t.handed_in = Pending(), t.outputs.clear();
+    assemble(alone);
+    if (commit(alone)) return true;
+    if (alone.in_doubt) return false;
+    t.handed_in = std::move(alone.handed_in);
+    t.outputs = std::move(alone.outputs);
+    return true;
+}
+
+// --- the ladder ---
+
+uint64_t Writer::cursor(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = cursors_.find(name);
+    return found == cursors_.end() ? 0 : found->second;
+}
+
+int64_t Writer::cap_bytes() const { return std::min(settings_.max_size_bytes, store_.usage().cap_bytes); }
+
+ThinLimits Writer::thin_limits() {
+    ThinLimits limits;
+    const uint64_t engine = cursor(kEngineCursor), next = store_.next_seq(model::Log::intake);
+    limits.delivered = std::max<uint64_t>(cursor(kafka_cursor(model::Log::intake)), 1);
+    limits.intake_from = claims_.claimed(model::Log::intake);
+    limits.thinned_to = store_.next_seq(model::Log::thinned);
+    limits.thinned_from = claims_.claimed(model::Log::thinned);
+    limits.context_cursor = std::max<uint64_t>(cursor(kafka_cursor(model::Log::context)), 1);
+    limits.now_ns = arrival_.now_ns();
+    limits.intake_to_now = std::min(engine, checkpoint_seq_);
+    uint64_t floor = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        floor = committed_context_floor_;
+    }
+    const uint64_t tail = next > kTail ? next - kTail : 0;
+    limits.intake_to = std::min({limits.intake_to_now, floor, tail});
+    wants_checkpoint_ = checkpoint_seq_ < std::min({engine, floor, tail});
+    return limits;
+}
+
+// The next step of the ladder that finds something. at_any_price: a commit found no room.
+bool Writer::relieve(bool at_any_price) {
+    const int64_t used = store_.usage().used_bytes, cap = cap_bytes();
+    const Level level = at_any_price ? Level::full : level_of(used, cap);
+    {
+        const std::lock_guard lock(mutex_);
+        ladder_.level = level;
+        if (stopping_) return false;
+    }
+    report_level();
+    if (level == Level::roomy) return false;
+    if (trim()) return true;  // what is delivered goes before anything is thinned
+    const auto steps = steps_at(settings_.when_full, level);
+    return std::any_of(steps.begin(), steps.end(), [&](Step step) { return take(step); });
+}
+
+bool Writer::take(Step step) {
+    if (!thinner_) {
+        auto reader = store_.reader();
+        if (!reader) return false;
+        BlockSource source(cache_, std::move(*reader), metrics_);
+        source.set_poison(poison_);
+        thinner_ = std::make_unique<Thinner>(std::move(source));
+    }
+    const auto limits = thin_limits();
+    auto plan = thinner_->plan(step, limits);
+    if (!plan) return false;
+    const auto& cut = plan->cut;
+    const uint64_t delivered = cursor(kafka_cursor(cut.log));
+    if (!claims_.begin_change(cut.log, cut.from_seq, cut.to_seq, delivered)) return false;
+    Transaction t;
+    t.optional = true;
+    t.batch.cut = std::move(plan->cut);
+    t.handed_in.ledger = plan->ledger;
+    for (auto& [log, block] : plan->appends) {
+        t.handed_in.ledger.logs[log].appended += block.second;
+        const bool thinned = log == model::Log::thinned;
+        t.outputs.push_back({log, std::move(block.first), block.second, thinned ? plan->from_ns : limits.now_ns,
+                             thinned ? plan->to_ns : limits.now_ns, thinned ? plan->priority : uint8_t{0}});
+    }
+    assemble(t);
+    const bool done = commit(t);
+    claims_.end_change();
+    if (done) count(step, *plan);
+    return done;
+}
+
+void Writer::count(Step step, const ThinPlan& plan) {
+    const bool summaries = plan.cut.log == model::Log::thinned;
+    const std::lock_guard lock(mutex_);
+    ladder_.steps[static_cast<size_t>(step)]++;
+    (summaries ? ladder_.summaries_thinned : ladder_.thinned) += plan.thinned;
+    (summaries ? ladder_.summaries_dropped : ladder_.evicted) += plan.evicted;
+}
+
+LadderStats Writer::ladder() const {
+    const std::lock_guard lock(mutex_);
+    return ladder_;
+}
+
+// A state of health from the first step on until there is room again.
+void Writer::report_level() {
+    const auto stats = ladder();
+    if (stats.level == Level::roomy) {
+        const auto usage = store_.usage();
+        if (disk_trouble_ && usage.used_bytes < cap_bytes() / 100 * kCalmPercent) {
+            disk_trouble_ = false;
+            metrics_.healthy("disk");
+        }
+        return;
+    }
+    disk_trouble_ = true;
+    const auto usage = store_.usage();
+    const std::string how = base::format("the store is filling up ({} of {})", base::format_size(usage.used_bytes),
+                                         base::format_size(cap_bytes()));
+    if (settings_.when_full == WhenFull::block)
+        metrics_.degraded("disk", "TRB-DISK-003", how + "; when it is full the MQTT broker has to keep what comes");
+    else if (stats.level == Level::full || settings_.when_full == WhenFull::drop_oldest)
+        metrics_.degraded("disk", "TRB-DISK-002",
+                          base::format("{}; the oldest data that Kafka has not is dropped: {} messages and {} "
+                                       "summaries since the start",
+                                       how, stats.evicted, stats.summaries_dropped));
+    else
+        metrics_.degraded(
+            "disk", "TRB-DISK-001",
+            base::format("{}; the oldest messages that Kafka has not become summaries: {} since the start", how,
+                         stats.thinned));
+}
+
+}  // namespace tributary::gateway

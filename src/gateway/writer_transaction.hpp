@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one COMMIT makes durable, and what is owed to others afterwards. Inner part of the writer, its thread alone.
+#pragma once
+
+#include "gateway/writer.hpp"
+
+namespace tributary::gateway {
+
+struct Writer::Transaction {
+    struct Out {
+        model::Log log = model::Log::windows;
+        std::string body;
+        uint32_t count = 0;
+        int64_t first_ns = 0, last_ns = 0;
+        uint8_t priority = 0;
+    };
+
+    std::vector<ClosedBlock> intake;
+    Pending handed_in;  // its blocks move to outputs
+    std::vector<Out> outputs;
+    model::Ledger intake_ledger;  // of what was filtered out of the intake blocks
+    store::Batch batch;
+    std::map<model::Log, uint64_t> first_seqs;  // where its appends go
+    bool in_doubt = false;                      // a commit of it failed; whether it is in the file is not known
+    bool full = false;                          // no room for it: what was handed in goes first, and the ladder
+    bool optional = false;                      // a step of the ladder: given up when it does not fit
+};
+
+}  // namespace tributary::gateway
