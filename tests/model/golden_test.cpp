@@ -101,6 +101,18 @@ std::vector<Output> context_outputs() {
             ContextRange{origin, {"0123456789abcdef", "00000000000000ff"}, -1, kStart, 300, 300}};
 }
 
+std::vector<Output> thinned_outputs() {
+    Thinned thinned;
+    auto& w = thinned.window;
+    w.origin = {"2/3/temperature", "temperature", "C", {{"site", "ulm"}}};
+    w.window = "thinned-1min", w.start_ns = kStart, w.end_ns = kStart + 60 * base::kNsPerSecond;
+    w.count = 60, w.numbers = 59, w.sum = 1180, w.min = 18.5, w.max = 21.5, w.mean = 20, w.stddev = 0.5;
+    w.first = 19, w.last = 21, w.mark = TimeMark::arrival;
+    thinned.first_ns = kStart + 1, thinned.last_ns = kStart + 59 * base::kNsPerSecond, thinned.messages = 58;
+    return {thinned, Gap{Log::intake, "0123456789abcdef", 1'001, 13'000, 11'950, true, kStart,
+                         kStart + 60 * base::kNsPerSecond, kStart + 3600 * base::kNsPerSecond}};
+}
+
 void check_outputs(std::string_view bytes, const std::vector<Output>& expected) {
     OutputBlockWriter writer;
     for (const auto& output : expected) writer.add(output);
@@ -150,6 +162,35 @@ TEST_CASE("golden: the intake block, as it is written now and as it was first") 
     CHECK(std::holds_alternative<TickRecord>(records[8].body));
 }
 
+TEST_CASE("golden: the intake block with holes") {
+    const auto bytes = golden("intake_block_2.hex");
+    IntakeBlockWriter writer;
+    Message message;
+    message.topic = "2/3/temperature", message.payload = "21.5", message.message_id = 300, message.qos = 1;
+    message.session = 7;
+    writer.hole(3);
+    writer.add(kStart, message);
+    writer.hole(0);
+    writer.add(kStart + base::kNsPerSecond, message);
+    writer.hole(995);
+    CHECK(writer.count() == 1'000);
+    CHECK(writer.first_time_ns() == kStart);
+    CHECK(writer.last_time_ns() == kStart + base::kNsPerSecond);
+    CHECK(hex(writer.data()) == hex(bytes));
+    IntakeBlockReader reader(bytes, 1'000);
+    IntakeRecord record;
+    REQUIRE(reader.next(record));
+    CHECK(record.seq == 1'003);
+    CHECK(record.arrival_ns == kStart);
+    REQUIRE(reader.next(record));
+    CHECK(record.seq == 1'004);
+    CHECK(record.arrival_ns == kStart + base::kNsPerSecond);
+    CHECK(record.message()->payload == "21.5");
+    CHECK(record.message()->topic == message.topic);
+    CHECK(!reader.next(record));
+    CHECK(reader.ok());
+}
+
 TEST_CASE("golden: the output block as it is written now") {
     OutputBlockWriter writer;
     for (const auto& output : outputs()) writer.add(output);
@@ -172,4 +213,5 @@ TEST_CASE("golden: output blocks of every version are read") {
     }
     check_outputs(golden("output_block_1_reduced.hex"), reduced_outputs());
     check_outputs(golden("output_block_1_context.hex"), context_outputs());
+    check_outputs(golden("output_block_1_thinned.hex"), thinned_outputs());
 }
