@@ -74,6 +74,7 @@ bool IntakeWalk::next(uint64_t limit) {
         if (record_.seq < next_) continue;
         if (record_.seq >= limit) {
             reader_ = nullptr;  // looked one too far; read again when the limit is there
+            next_ = limit;      // a hole may have been in between
             return false;
         }
         // Here a repair may begin, and the engine, which was here before us, knows it by now.

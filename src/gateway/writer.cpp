@@ -252,7 +252,11 @@ void Writer::one_round(int64_t until_ns) {
         if (due) hand_over_locked(transaction);
     }
     if (draining)
-        while (auto rest = open_.take_now()) transaction.intake.push_back(std::move(*rest));
+        while (transaction.intake.size() < kBlocksATransaction) {
+            auto rest = open_.take_now();
+            if (!rest) break;
+            transaction.intake.push_back(std::move(*rest));
+        }
     if (transaction.intake.empty() && transaction.handed_in.empty()) {
         if (draining) {
             const std::lock_guard lock(mutex_);

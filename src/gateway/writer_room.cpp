@@ -70,7 +70,7 @@ uint64_t Writer::cursor(const std::string& name) const {
     return found == cursors_.end() ? 0 : found->second;
 }
 
-int64_t Writer::cap_bytes() const { return std::min(settings_.max_size_bytes, store_.usage().cap_bytes); }
+int64_t Writer::cap_bytes() const { return std::min(settings_.max_size_bytes, store_.usage().room_bytes); }
 
 ThinLimits Writer::thin_limits() {
     ThinLimits limits;
@@ -96,7 +96,8 @@ ThinLimits Writer::thin_limits() {
 // The next step of the ladder that finds something. at_any_price: a commit found no room.
 bool Writer::relieve(bool at_any_price) {
     const int64_t used = store_.usage().used_bytes, cap = cap_bytes();
-    const Level level = at_any_price ? Level::full : level_of(used, cap);
+    // In a store that is half empty dropping would not help: something is too big for it.
+    const Level level = !at_any_price ? level_of(used, cap) : used > cap / 2 ? Level::full : Level::filling;
     {
         const std::lock_guard lock(mutex_);
         ladder_.level = level;

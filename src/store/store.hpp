@@ -119,7 +119,8 @@ struct Checkpoint {
 struct Usage {
     int64_t file_bytes = 0;    // database + WAL
     int64_t used_bytes = 0;    // without free pages
-    int64_t cap_bytes = 0;     // what file_bytes may be: max_size, or less when the file system is nearly full
+    int64_t room_bytes = 0;    // what used_bytes may be before messages are refused: max_size, or less when the file
+                               // system is nearly full, without what is kept for the WAL and for outputs
     int64_t body_bytes = 0;    // uncompressed record bytes appended by this process
     int64_t stored_bytes = 0;  // the same, compressed
     uint64_t commits = 0;

@@ -21,17 +21,23 @@ constexpr int64_t kBlockExtraBytes = 200;              // its other columns and 
 constexpr int64_t kBatchExtraBytes = 16 * kPageBytes;  // pages touched besides: state, inner pages
 // Kept from the appends, so that cursors and trims find room in a full store.
 constexpr int64_t kReserveBytes = 256 << 10;
-// Kept from intake besides: outputs of what is stored already must find room, or nothing could ever be thinned.
-constexpr int64_t kIntakeReserveShare = 32;
+// Kept from intake besides: outputs of what is stored already must find room, or nothing could ever be thinned; and a
+// file that has grown up to the cap would leave none for the WAL.
+constexpr int64_t kIntakeReserveBytes = 4 << 20, kIntakeReserveShare = 8;  // the lesser of the two
 
 size_t slot(model::Log log) { return static_cast<size_t>(log); }
+
+int64_t reserve_bytes(int64_t max_bytes) { return std::min(kReserveBytes, max_bytes / 8); }
+int64_t intake_reserve_bytes(int64_t max_bytes) {
+    return reserve_bytes(max_bytes) + std::min(kIntakeReserveBytes, max_bytes / kIntakeReserveShare);
+}
 
 // What the batch has to leave free behind it.
 int64_t reserve_for(const Batch& batch, int64_t max_bytes) {
     if (batch.cut) return 0;
     const bool intake = std::any_of(batch.appends.begin(), batch.appends.end(),
                                     [](const Append& append) { return append.log == model::Log::intake; });
-    return std::min(kReserveBytes, max_bytes / 8) + (intake ? max_bytes / kIntakeReserveShare : 0);
+    return intake ? intake_reserve_bytes(max_bytes) : reserve_bytes(max_bytes);
 }
 
 }  // namespace
@@ -263,7 +269,9 @@ int64_t Writer::page_bytes(bool with_free) const {
 Usage Writer::usage() const {
     Usage usage = usage_;
     usage.file_bytes = file_bytes(options_.path) + file_bytes(options_.path + "-wal");
-    if (connection_) usage.used_bytes = page_bytes(false), usage.cap_bytes = cap_bytes();
+    if (connection_)
+        usage.used_bytes = page_bytes(false),
+        usage.room_bytes = cap_bytes() - intake_reserve_bytes(options_.max_size_bytes);
     return usage;
 }
 
