@@ -251,13 +251,23 @@ void EngineLoop::tick_if_due() {
     open_.control(model::TickRecord{}, false);
 }
 
+// Nothing comes, perhaps because there is no room: what the engine still needs must not be older than it has to.
+void EngineLoop::give_room() {
+    context_floor_ = UINT64_MAX;  // not the one of some seconds ago
+    EngineOutputs outputs;
+    outputs.cursor = position_;
+    outputs.context_floor = refresh_context_floor();
+    writer_.engine_outputs(std::move(outputs));
+    checkpoint_if_worth(false);
+}
+
 void EngineLoop::checkpoint_if_worth(bool at_stop) {
     if (since_checkpoint_ == 0) return;
     const int64_t since = clock_.boot_ns() - checkpoint_at_ns_;
     const auto pace = static_cast<int64_t>(static_cast<double>(checkpoint_bytes_) / kCheckpointBytesADay * 86400e9);
     const bool much = since_checkpoint_ >= kReplayMessages || bytes_since_checkpoint_ >= kReplayBytes;
     // Where room is short one is worth it sooner: behind it messages can be thinned.
-    const bool wanted = writer_.wants_checkpoint() && since >= std::min(pace / 4, kCheckpointEvery);
+    const bool wanted = writer_.wants_room() && since >= std::min(pace / 4, kCheckpointEvery);
     if (!at_stop && !much && !wanted && since < std::max(kCheckpointEvery, pace)) return;
     if (!at_stop && !wanted && since < pace / 4) return;
     store::Checkpoint checkpoint;
@@ -283,6 +293,7 @@ void EngineLoop::run() {
         }
         idle_ = true;
         progress_++;
+        if (writer_.wants_room()) give_room();
         tick_if_due();
         std::unique_lock lock(mutex_);
         if (stopping_) return;
@@ -294,7 +305,7 @@ void EngineLoop::run() {
             changed_.notify_all();
             return;
         }
-        int64_t wait = 60 * base::kNsPerSecond;
+        int64_t wait = (writer_.wants_room() ? 1 : 60) * base::kNsPerSecond;
         if (const int64_t deadline = next_tick_ns(); deadline != base::kNever && deadline != ticked_for_ns_)
             wait = std::clamp<int64_t>(deadline - arrival_.now_ns(), base::kNsPerMs, wait);
         changed_.wait_for(lock, std::chrono::nanoseconds(wait), [&] { return stopping_ || finishing_ || woken_; });

@@ -53,6 +53,7 @@ class EngineLoop {
     void refresh_watermark();
     uint64_t refresh_context_floor();
     void report_bounds();
+    void give_room();
     void checkpoint_if_worth(bool at_stop);
 
     BlockSource source_;

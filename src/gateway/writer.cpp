@@ -463,7 +463,7 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
     if (t.handed_in.checkpoint) {
         const uint64_t seq = t.handed_in.checkpoint->seq;
         if (auto saved = store_.save_checkpoint(*t.handed_in.checkpoint); saved)
-            checkpoint_seq_ = seq, wants_checkpoint_ = false;
+            checkpoint_seq_ = seq;
         else {
             base::log::warning("store: checkpoint not written: {}", saved.error().text());
             (void)reopen();  // when that fails, so will the next commit

@@ -83,8 +83,9 @@ class Writer {
     void remember(const std::string& key, const std::string& value);
 
     Claims& claims() { return claims_; }  // kafka's thread, too
-    // The engine is asked for a checkpoint: what came since the last one cannot be thinned. Any thread.
-    bool wants_checkpoint() const { return wants_checkpoint_.load(); }
+    // The engine is asked for a checkpoint, and how far back raw context may still ask: what came since can neither be
+    // thinned nor deleted. Any thread.
+    bool wants_room() const { return wants_room_.load(); }
     LadderStats ladder() const;
 
     // For status: what is committed and what is handed in already.
@@ -130,7 +131,7 @@ class Writer {
     bool is_there(Transaction& transaction);
     bool reopen();
     bool make_room(Transaction& transaction);
-    bool trim();
+    bool trim(bool at_any_price = false);
     bool outputs_alone(Transaction& transaction);
     static bool has_output(const Transaction& transaction, model::Log log);
     // writer_room.cpp: what to do when room is short.
@@ -142,7 +143,7 @@ class Writer {
     uint64_t cursor(const std::string& name) const;
     int64_t cap_bytes() const;
     void published(Transaction& transaction, const std::vector<store::Appended>& appended);
-    void plan_trim(store::Batch& batch);
+    void plan_trim(store::Batch& batch, bool at_any_price = false);
     void merge_locked(Pending&& part, int64_t due_ns);
     void hand_over_locked(Transaction& transaction);
     void show_locked(const Transaction& transaction);
@@ -152,7 +153,7 @@ class Writer {
     std::unique_ptr<store::Reader> reader_;  // for the trim's look at old blocks
     std::unique_ptr<Thinner> thinner_;       // made when room is short for the first time
     Claims claims_;
-    std::atomic<bool> wants_checkpoint_{false};
+    std::atomic<bool> wants_room_{false};
     std::vector<uint64_t> poison_;
     LadderStats ladder_;
     bool disk_trouble_ = false;

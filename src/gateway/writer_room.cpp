@@ -35,8 +35,11 @@ bool Writer::make_room(Transaction& t) {
         name(room);
         if (!commit(room)) return false;
     }
-    if (!t.intake.empty() && !t.outputs.empty() && !outputs_alone(t)) return false;
-    for (int i = 0; i < kStepsWhenFull && relieve(true); i++) continue;
+    const bool more = !t.outputs.empty() || !t.handed_in.empty();
+    if (!t.intake.empty() && more && !outputs_alone(t)) return false;
+    int steps = 0;
+    while (steps < kStepsWhenFull && relieve(true)) steps++;
+    if (steps == 0) trim(true);
     assemble(t);
     const std::lock_guard lock(mutex_);
     show_locked(t);
@@ -89,7 +92,8 @@ ThinLimits Writer::thin_limits() {
     }
     const uint64_t tail = next > kTail ? next - kTail : 0;
     limits.intake_to = std::min({limits.intake_to_now, floor, tail});
-    wants_checkpoint_ = checkpoint_seq_ < std::min({engine, floor, tail});
+    if (limits.intake_to < tail && !wants_room_.exchange(true) && intake_committed_)
+        intake_committed_();  // wakes the engine
     return limits;
 }
 
@@ -104,7 +108,7 @@ bool Writer::relieve(bool at_any_price) {
         if (stopping_) return false;
     }
     report_level();
-    if (level == Level::roomy) return false;
+    if (level == Level::roomy) return wants_room_ = false;
     if (trim()) return true;  // what is delivered goes before anything is thinned
     const auto steps = steps_at(settings_.when_full, level);
     return std::any_of(steps.begin(), steps.end(), [&](Step step) { return take(step); });

@@ -11,23 +11,23 @@ constexpr int kTrimBlocks = 48;  // of one log, at once
 
 }  // namespace
 
-bool Writer::trim() {
+bool Writer::trim(bool at_any_price) {
     Transaction alone;
-    plan_trim(alone.batch);
+    plan_trim(alone.batch, at_any_price);
     if (alone.batch.trim_below.empty()) return false;
     name(alone);
     return commit(alone);
 }
 
 // Delivered intake stays for `history`, or until the file is half full; delivered outputs likewise.
-void Writer::plan_trim(store::Batch& batch) {
+void Writer::plan_trim(store::Batch& batch, bool at_any_price) {
     blocks_since_trim_ = 0;
     const auto cursor_of = [&](const std::string& name) {
         const auto found = batch.cursors.find(name);
         return found != batch.cursors.end() ? found->second : cursor(name);
     };
     const int64_t used = store_.usage().used_bytes, cap = cap_bytes();
-    const bool tight = used > cap / 2, full = level_of(used, cap) == Level::full;
+    const bool tight = used > cap / 2, full = at_any_price || level_of(used, cap) == Level::full;
     const int64_t keep_from = tight ? INT64_MAX : arrival_.now_ns() - settings_.history_ns;
     for (const auto log :
          {model::Log::intake, model::Log::windows, model::Log::events, model::Log::late, model::Log::dead,
