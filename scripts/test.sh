@@ -35,11 +35,13 @@ without_fast_path() { # only the held-back PUBACK is wrapped; the door has to ke
 }
 
 store_for_long() { TRIBUTARY_STORE_LONG=1 build/release/bin/store_test --no-intro; } # every length, every bit, 1e5 steps
+five_days() { TRIBUTARY_FIVE_DAYS=1 build/release/bin/gateway_test --no-intro "--test-case=outage: five days*"; }
 
 stage setup scripts/setup.sh
 if [ "${1:-}" = nightly ]; then
     stage "release build" scripts/build.sh release
     stage "store: faults, power cuts, bit flips, model" store_for_long
+    stage "five days without Kafka" five_days
     stage "Kafka jars" scripts/kafka.sh install
     stage "thread sanitizer build" scripts/build.sh tsan
     stage "thread sanitizer unit tests" unit tsan

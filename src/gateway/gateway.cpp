@@ -202,6 +202,7 @@ StatusSnapshot Control::snapshot() const {
     s.kafka_brokers = settings_.kafka.brokers;
     s.store_path = settings_.store.path;
     s.store_max_bytes = settings_.store.max_size_bytes;
+    s.when_full = settings_.store.when_full;
     s.clock_policy = settings_.gateway.clock;
     if (runtime_) runtime_->fill(s);
     s.started_ns = s.now_ns - (clock_.boot_ns() - started_ns_);

@@ -30,6 +30,11 @@ std::string_view step_name(Step step) {
     return kNames[static_cast<size_t>(step)];
 }
 
+std::string_view level_name(Level level) {
+    constexpr std::array<std::string_view, 4> kNames{"roomy", "filling", "tight", "full"};
+    return kNames[static_cast<size_t>(level)];
+}
+
 Level level_of(int64_t used_bytes, int64_t cap_bytes) {
     if (cap_bytes <= 0) return Level::full;
     const auto at = [&](int percent) { return used_bytes >= cap_bytes / 100 * percent; };

@@ -4,8 +4,8 @@
 // thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
 
@@ -34,6 +34,15 @@ enum class Step : uint8_t {
 };
 constexpr size_t kSteps = 11;
 std::string_view step_name(Step step);
+
+// What was done since the start; for status and metrics.
+struct LadderStats {
+    Level level = Level::roomy;
+    std::array<uint64_t, kSteps> steps{};  // done, by Step
+    uint64_t thinned = 0, evicted = 0;     // messages
+    uint64_t summaries_thinned = 0, summaries_dropped = 0;
+};
+std::string_view level_name(Level level);
 
 Level level_of(int64_t used_bytes, int64_t cap_bytes);
 std::span<const Step> steps_at(WhenFull when_full, Level level);

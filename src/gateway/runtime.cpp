@@ -367,6 +367,7 @@ void Runtime::fill(StatusSnapshot& s) const {
     s.watermark_ns = engine_->watermark_ns();
     s.config_hash = config_hash_;
     s.store = writer_->usage();
+    s.ladder = writer_->ladder();
     s.store_open = true;
     s.queue_bytes = static_cast<int64_t>(open_block_->bytes_in_use());
     s.ledger = writer_->ledger();

@@ -135,6 +135,16 @@ void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
         .integer("device_written_bytes", s.wear.total_bytes)
         .integer("device_written_a_day_bytes", s.wear.day_bytes);
     if (s.wear.years_left) store.number("device_years_left", *s.wear.years_left);
+    JsonObject ladder(store.key("ladder"));
+    ladder.text("when_full", s.when_full).text("level", level_name(s.ladder.level));
+    ladder.integer("room_bytes", s.store.room_bytes);
+    ladder.integer("thinned_messages", s.ladder.thinned).integer("evicted_messages", s.ladder.evicted);
+    ladder.integer("thinned_summaries", s.ladder.summaries_thinned)
+        .integer("evicted_summaries", s.ladder.summaries_dropped);
+    JsonObject steps(ladder.key("steps"));
+    for (size_t i = 0; i < kSteps; i++) steps.integer(step_name(static_cast<Step>(i)), s.ladder.steps[i]);
+    steps.end();
+    ladder.end();
     JsonObject logs(store.key("logs"));
     for (const auto& log : s.logs) {
         JsonObject one(logs.key(model::log_name(log.log)));
@@ -168,6 +178,16 @@ void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
     engine.integer("reduced", s.engine.reduced).integer("context_ranges", s.engine.contexts);
     bounds(engine, s.engine);
     engine.end();
+}
+
+// Only what an outage has cost.
+std::string ladder_text(const StatusSnapshot& s) {
+    const auto& l = s.ladder;
+    if (l.level == Level::roomy && l.thinned + l.evicted + l.summaries_dropped == 0) return "";
+    return base::format(
+        "        {} (when_full = {}): {} messages became summaries, {} were dropped; {} summaries were "
+        "dropped\n",
+        level_name(l.level), s.when_full, l.thinned, l.evicted, l.summaries_dropped);
 }
 
 // Only what a bound has cost: nothing to read on a box that is well.
@@ -278,6 +298,7 @@ std::string status_text(const StatusSnapshot& s) {
         out += format("        {}: the broker grants QoS 0 only, so nothing is promised there\n", filter);
     out += format("store   {}  {} of {}  {} commits\n", s.store_path, base::format_size(s.store.used_bytes),
                   base::format_size(s.store_max_bytes), s.store.commits);
+    out += ladder_text(s);
     out += format("flash   {} written today ({} of it ours)", base::format_size(s.wear.today_bytes),
                   base::format_size(s.wear.own_today_bytes));
     if (s.wear.day_bytes > 0) out += format("  {} a day", base::format_size(s.wear.day_bytes));
@@ -308,8 +329,8 @@ std::string status_text(const StatusSnapshot& s) {
                       name.empty() ? "(no stream)" : name, a.received, a.fates[0], a.fates[1], a.fates[2], a.fates[3],
                       a.fates[4], a.fates[5], a.fates[6], a.pending());
     for (const auto& [log, a] : s.ledger.logs)
-        out += format("        log {:<16} appended {}  delivered {}  refused {}  pending {}\n", model::log_name(log),
-                      a.appended, a.delivered, a.refused, a.pending());
+        out += format("        log {:<16} appended {}  delivered {}  refused {}  thinned {}  pending {}\n",
+                      model::log_name(log), a.appended, a.delivered, a.refused, a.thinned, a.pending());
     return out;
 }
 

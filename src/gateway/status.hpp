@@ -9,6 +9,7 @@
 
 #include "engine/engine.hpp"
 #include "gateway/clock_watch.hpp"
+#include "gateway/ladder.hpp"
 #include "gateway/wear.hpp"
 #include "kafka/replicator.hpp"
 #include "metrics/metrics.hpp"
@@ -45,6 +46,8 @@ struct StatusSnapshot {
     store::Usage store;
     std::string store_path;
     int64_t store_max_bytes = 0, queue_bytes = 0;
+    std::string when_full;
+    LadderStats ladder;
     bool store_open = false;
     Wear::Status wear;
     std::vector<LogStatus> logs;                     // intake first

@@ -48,14 +48,6 @@ struct EngineOutputs {
     uint64_t context_floor = UINT64_MAX;  // context records to come ask for no intake below it
 };
 
-// What the ladder did since the start; for status and metrics.
-struct LadderStats {
-    Level level = Level::roomy;
-    std::array<uint64_t, kSteps> steps{};  // done, by Step
-    uint64_t thinned = 0, evicted = 0;     // messages
-    uint64_t summaries_thinned = 0, summaries_dropped = 0;
-};
-
 class Writer {
   public:
     Writer(const WriterSettings& settings, store::Store& store, std::unique_ptr<store::Reader> reader, OpenBlock& open,

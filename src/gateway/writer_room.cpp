@@ -147,6 +147,16 @@ bool Writer::take(Step step) {
 
 void Writer::count(Step step, const ThinPlan& plan) {
     const bool summaries = plan.cut.log == model::Log::thinned;
+    const auto add = [&](const char* name, const char* help, uint64_t n) {
+        if (n > 0) metrics_.counter(name, help).add(n);
+    };
+    if (!summaries) {
+        add("tributary_thinned_messages_total", "Messages that summaries stand for, for want of room", plan.thinned);
+        add("tributary_evicted_messages_total", "Messages that were dropped for want of room", plan.evicted);
+    } else {
+        add("tributary_thinned_summaries_total", "Summaries that coarser ones stand for", plan.thinned);
+        add("tributary_evicted_summaries_total", "Summaries that were dropped for want of room", plan.evicted);
+    }
     const std::lock_guard lock(mutex_);
     ladder_.steps[static_cast<size_t>(step)]++;
     (summaries ? ladder_.summaries_thinned : ladder_.thinned) += plan.thinned;

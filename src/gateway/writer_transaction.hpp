@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one COMMIT makes durable, and what is owed to others afterwards. Inner part of the writer, its thread alone.
+// What one COMMIT makes durable, and what is owed to others afterwards: acknowledgements, the blocks for who reads
+// them. Inner part of the writer, for its source files alone; its thread. What it does not do: anything by itself, the
+// writer's functions fill and commit it.
 #pragma once
 
 #include "gateway/writer.hpp"

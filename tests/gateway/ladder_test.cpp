@@ -80,6 +80,8 @@ TEST_CASE("ladder: levels and what is tried at each") {
             return drops(a) < drops(b);
         }));
     }
+    CHECK(level_name(Level::tight) == "tight");
+    CHECK(step_name(Step::drop_kept) == "drop_kept");
     CHECK(steps_at(WhenFull::thin, Level::roomy).empty());
     CHECK(when_full_by_name("thin") == WhenFull::thin);
     CHECK(when_full_by_name("drop-oldest") == WhenFull::drop_oldest);
