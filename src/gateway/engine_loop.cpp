@@ -14,6 +14,7 @@ constexpr uint64_t kReplayBytes = 128 << 20;
 // ...or when time has passed, at a pace that keeps checkpoints within this many bytes a day.
 constexpr double kCheckpointBytesADay = 64.0 * 1024 * 1024;
 constexpr int64_t kRefreshEvery = 5 * base::kNsPerSecond;  // what walks all series
+constexpr int64_t kCheckpointAtLeast = 10 * base::kNsPerSecond;  // where room is short
 constexpr int64_t kCheckpointEvery = 10 * 60 * base::kNsPerSecond;
 
 }  // namespace
@@ -267,7 +268,7 @@ void EngineLoop::checkpoint_if_worth(bool at_stop) {
     const auto pace = static_cast<int64_t>(static_cast<double>(checkpoint_bytes_) / kCheckpointBytesADay * 86400e9);
     const bool much = since_checkpoint_ >= kReplayMessages || bytes_since_checkpoint_ >= kReplayBytes;
     // Where room is short one is worth it sooner: behind it messages can be thinned.
-    const bool wanted = writer_.wants_room() && since >= std::min(pace / 4, kCheckpointEvery);
+    const bool wanted = writer_.wants_room() && since >= std::min(pace / 4, kCheckpointAtLeast);
     if (!at_stop && !much && !wanted && since < std::max(kCheckpointEvery, pace)) return;
     if (!at_stop && !wanted && since < pace / 4) return;
     store::Checkpoint checkpoint;

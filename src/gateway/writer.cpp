@@ -227,6 +227,7 @@ void Writer::run() {
         }
         const bool acks_left = session_ != nullptr && !session_->release({});
         if (acks_left) until = std::min(until, clock_.boot_ns() + 2 * base::kNsPerMs);
+        if (disk_trouble_) until = std::min(until, clock_.boot_ns() + base::kNsPerSecond);
         one_round(until);
         progress_++;
     }
@@ -234,9 +235,10 @@ void Writer::run() {
 
 void Writer::one_round(int64_t until_ns) {
     Transaction transaction;
+    const size_t most = disk_trouble_ ? 1 : kBlocksATransaction;  // small ones find room
     if (auto block = open_.take(until_ns)) {
         transaction.intake.push_back(std::move(*block));
-        while (transaction.intake.size() < kBlocksATransaction) {
+        while (transaction.intake.size() < most) {
             auto more = open_.take(0);  // only what is closed or due already
             if (!more) break;
             transaction.intake.push_back(std::move(*more));
@@ -252,12 +254,13 @@ void Writer::one_round(int64_t until_ns) {
         if (due) hand_over_locked(transaction);
     }
     if (draining)
-        while (transaction.intake.size() < kBlocksATransaction) {
+        while (transaction.intake.size() < most) {
             auto rest = open_.take_now();
             if (!rest) break;
             transaction.intake.push_back(std::move(*rest));
         }
     if (transaction.intake.empty() && transaction.handed_in.empty()) {
+        if (disk_trouble_) relieve();  // also while nothing comes
         if (draining) {
             const std::lock_guard lock(mutex_);
             drained_ = drain;

@@ -149,6 +149,7 @@ class Writer {
     std::vector<uint64_t> poison_;
     LadderStats ladder_;
     bool disk_trouble_ = false;
+    int waited_ = 0;  // for the engine, before anything is dropped
     OpenBlock& open_;
     BlockCache& cache_;
     metrics::Registry& metrics_;

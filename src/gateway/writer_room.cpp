@@ -10,8 +10,10 @@
 namespace tributary::gateway {
 namespace {
 
-constexpr uint64_t kTail = 4096;  // the newest records stay while they can: redeliveries are told by them
+constexpr uint64_t kWorthAsking = 16'384;  // records
+constexpr uint64_t kTail = 4096;           // the newest records stay while they can: redeliveries are told by them
 constexpr int kStepsWhenFull = 8;
+constexpr int kPatience = 100;  // tries of a commit that does not fit, 20 s
 
 }  // namespace
 
@@ -92,8 +94,8 @@ ThinLimits Writer::thin_limits() {
     }
     const uint64_t tail = next > kTail ? next - kTail : 0;
     limits.intake_to = std::min({limits.intake_to_now, floor, tail});
-    if (limits.intake_to < tail && !wants_room_.exchange(true) && intake_committed_)
-        intake_committed_();  // wakes the engine
+    const bool wanted = limits.intake_to + kWorthAsking < tail;
+    if (wanted != wants_room_.exchange(wanted) && wanted && intake_committed_) intake_committed_();  // wakes the engine
     return limits;
 }
 
@@ -111,7 +113,13 @@ bool Writer::relieve(bool at_any_price) {
     if (level == Level::roomy) return wants_room_ = false;
     if (trim()) return true;  // what is delivered goes before anything is thinned
     const auto steps = steps_at(settings_.when_full, level);
-    return std::any_of(steps.begin(), steps.end(), [&](Step step) { return take(step); });
+    for (const Step step : steps) {
+        // What the engine is behind with can be thinned in a moment: that is no reason to drop anything.
+        const bool engine_may = settings_.when_full == WhenFull::thin && wants_room_;
+        if (step >= Step::drop_15min && engine_may && ++waited_ < kPatience) return false;
+        if (take(step)) return waited_ = 0, true;
+    }
+    return false;
 }
 
 bool Writer::take(Step step) {

@@ -318,7 +318,10 @@ inline void send(Box& box, base::ManualClock& clock, const Plan& plan, int64_t f
                                            value_at(series, second, every));
             const auto m = message(topics[static_cast<size_t>(series)],
                                    std::string_view(payload.data(), static_cast<size_t>(size)));
-            while (!box.open->message(m, nullptr)) box.open->wait_for_room(100 * base::kNsPerMs);
+            while (!box.open->message(m, nullptr)) {
+                box.open->wait_for_room(100 * base::kNsPerMs);
+                clock.advance(100 * base::kNsPerMs);
+            }
         }
         clock.advance(kSecond);
         // The engine is not the one that is behind here.

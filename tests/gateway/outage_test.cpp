@@ -42,7 +42,7 @@ TEST_CASE("outage: hours of it cost resolution, no history, no event and no cont
 }
 
 TEST_CASE("outage: two days of it, the older one in quarters of an hour") {
-    outage("outage, two days", {15, 48 * 3600, 2 << 20, false});
+    outage("outage, two days", {15, 48 * 3600, 3 << 20, false});
 }
 
 TEST_CASE("outage: a crash at any step of the ladder, before its commit or behind it; nothing twice, nothing missing") {
