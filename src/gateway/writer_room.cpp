@@ -110,8 +110,12 @@ bool Writer::relieve(bool at_any_price) {
         if (stopping_) return false;
     }
     report_level();
-    if (level == Level::roomy) return wants_room_ = false;
+    if (level == Level::roomy && !disk_trouble_) return wants_room_ = false;
     if (trim()) return true;  // what is delivered goes before anything is thinned
+    if (level == Level::roomy) {
+        thin_limits();  // asks the engine for room, so that more can be deleted
+        return false;
+    }
     const auto steps = steps_at(settings_.when_full, level);
     for (const Step step : steps) {
         // What the engine is behind with can be thinned in a moment: that is no reason to drop anything.
