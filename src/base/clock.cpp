@@ -4,7 +4,10 @@
 #include <sys/timex.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <ctime>
+#include <string>
+#include <string_view>
 
 #include "base/files.hpp"
 
@@ -15,6 +18,16 @@ int64_t read_clock(clockid_t id) {
     timespec t{};
     clock_gettime(id, &t);
     return static_cast<int64_t>(t.tv_sec) * kNsPerSecond + t.tv_nsec;
+}
+
+// The first 16 hex digits of a boot id.
+uint64_t boot_number(std::string_view text) {
+    std::string digits;
+    for (const char c : text)
+        if (c != '-' && digits.size() < 16) digits += c;
+    uint64_t number = 0;
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number, 16);
+    return read.ec == std::errc{} ? number : 0;
 }
 
 }  // namespace
@@ -28,16 +41,11 @@ bool SystemClock::synchronised() const {
     return result != -1 && result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
 }
 
-// The first 16 hex digits of the kernel's random number for this boot.
+// A sandbox may hide the kernel's file (systemd: ProcSubset=pid); our unit hands the number over.
 uint64_t SystemClock::boot() const {
-    const auto text = read_file("/proc/sys/kernel/random/boot_id");
-    if (!text) return 0;
-    std::string digits;
-    for (const char c : *text)
-        if (c != '-' && digits.size() < 16) digits += c;
-    uint64_t number = 0;
-    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number, 16);
-    return read.ec == std::errc{} ? number : 0;
+    if (const auto text = read_file("/proc/sys/kernel/random/boot_id")) return boot_number(*text);
+    const char* handed = std::getenv("TRIBUTARY_BOOT_ID");  // NOLINT(concurrency-mt-unsafe)
+    return handed == nullptr ? 0 : boot_number(handed);
 }
 
 int64_t build_day_ns() { return int64_t{TRIBUTARY_BUILD_DAY} * 86'400 * kNsPerSecond; }

@@ -11,6 +11,7 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 
 #include "base/log.hpp"
 #include "base/units.hpp"
@@ -32,6 +33,12 @@ config::Loaded load_and_validate(const std::string& path) {
     all.insert(all.end(), more.begin(), more.end());
     if (std::any_of(all.begin(), all.end(), is_error)) loaded.settings.reset();
     return loaded;
+}
+
+int64_t monotonic_us() {
+    timespec t{};
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<int64_t>(t.tv_sec) * 1'000'000 + t.tv_nsec / 1000;
 }
 
 // The control loop: signals, socket, reload, watchdog. It outlives the Runtime: without a usable store the gateway
@@ -141,7 +148,8 @@ bool Control::handle(int signal) {
         base::log::info("{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
         return true;
     }
-    sd_notify(0, "RELOADING=1");
+    // Type=notify-reload wants to know since when; the notify of older versions passes over it.
+    sd_notify(0, base::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_us()).c_str());
     base::log::info("{}", reload());
     sd_notify(0, "READY=1");
     return false;
