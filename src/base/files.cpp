@@ -35,10 +35,15 @@ Result<std::string> read_file(const std::string& path) {
     return content;
 }
 
-Result<> write_file_atomically(const std::string& path, std::string_view content) {
+Result<> write_file_atomically(const std::string& path, std::string_view content, unsigned mode) {
     const std::string temporary = path + ".new";
-    const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) return file_error("write", temporary, errno);
+    if (fchmod(fd, mode) != 0) {
+        const int number = errno;
+        close(fd);
+        return file_error("set the mode of", temporary, number);
+    }
     size_t done = 0;
     while (done < content.size()) {
         const ssize_t wrote = write(fd, content.data() + done, content.size() - done);

@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
     app.set_help_all_flag("--help-all", "Print the help of all commands");
     for (const auto add : {tributary::cli::add_run, tributary::cli::add_check, tributary::cli::add_status,
                            tributary::cli::add_list, tributary::cli::add_replay, tributary::cli::add_simulate,
-                           tributary::cli::add_bench, tributary::cli::add_store, tributary::cli::add_version})
+                           tributary::cli::add_bench, tributary::cli::add_store, tributary::cli::add_profile,
+                           tributary::cli::add_version})
         add(app, exit_code);
     try {
         app.parse(argc, argv);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a machine says about itself: device tree, DMI tables, RAM, the size of the file system the store will lie on; and which
-// profile is its. Read once, by whoever asks; plain values afterwards.
-// What it does not do: ask the daemon (its sandbox hides all this).
+// What a machine says about itself: device tree, DMI tables, RAM, the size of the file system the store will lie on;
+// and which profile is its. Read once, by whoever asks; plain values afterwards. What it does not do: ask the daemon
+// (its sandbox hides all this).
 #pragma once
 
 #include <cstdint>

@@ -32,7 +32,9 @@ std::string store_size(const Budget& budget, const Machine& machine) {
 
 std::string toml(const Profile& profile, const Budget& budget, const Machine& machine) {
     std::string out = head(profile, budget);
-    out += "# It wins over tributary.toml. To have another value, set it in a later file, such as conf.d/50-local.toml.\n\n";
+    out +=
+        "# It wins over tributary.toml. To have another value, set it in a later file, such as "
+        "conf.d/50-local.toml.\n\n";
     out += base::format("[mqtt]\nmax_queue = \"{}\"\n\n", budget.max_queue);
     out += base::format("[kafka.properties]\n\"queue.buffering.max.kbytes\" = \"{}\"\n\n",
                         bytes_of(budget.kafka_queue) / 1024);
@@ -77,12 +79,8 @@ base::Result<> write(const std::vector<DropIn>& files) {
     for (const auto& file : files) {
         if (file.state == DropIn::State::same) continue;
         if (auto made = base::make_folders(std::filesystem::path(file.path).parent_path().string()); !made) return made;
-        if (auto written = base::write_file_atomically(file.path, file.content); !written) return written;
         // The gateway's user has to read it; there is no secret in it.
-        std::error_code failed;
-        std::filesystem::permissions(file.path, std::filesystem::perms{0644}, failed);
-        if (failed)
-            return base::Error{"TRB-BASE-002", base::format("cannot set the mode of {}: {}", file.path, failed.message())};
+        if (auto written = base::write_file_atomically(file.path, file.content, 0644); !written) return written;
     }
     return {};
 }
