@@ -35,13 +35,24 @@ uint64_t boot_number(std::string_view text) {
 int64_t SystemClock::wall_ns() const { return read_clock(CLOCK_REALTIME); }
 int64_t SystemClock::boot_ns() const { return read_clock(CLOCK_BOOTTIME); }
 
+bool says_synchronised(std::string_view state, int64_t boot_ns) {
+    int64_t asked_ns = 0;
+    const char* end = state.data() + state.size();
+    const auto read = std::from_chars(state.data(), end, asked_ns);
+    return read.ec == std::errc{} && std::string_view(read.ptr, end) == " 1\n" && asked_ns <= boot_ns &&
+           boot_ns - asked_ns <= 20 * kNsPerSecond;
+}
+
 bool SystemClock::synchronised() const {
+    if (const char* file = std::getenv("TRIBUTARY_CLOCK_STATE")) {  // NOLINT(concurrency-mt-unsafe)
+        const auto state = read_file(file);
+        return state && says_synchronised(*state, boot_ns());
+    }
     timex state{};
     const int result = adjtimex(&state);
     return result != -1 && result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
 }
 
-// A sandbox may hide the kernel's file (systemd: ProcSubset=pid); our unit hands the number over.
 uint64_t SystemClock::boot() const {
     if (const auto text = read_file("/proc/sys/kernel/random/boot_id")) return boot_number(*text);
     const char* handed = std::getenv("TRIBUTARY_BOOT_ID");  // NOLINT(concurrency-mt-unsafe)

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 namespace tributary::base {
 
@@ -18,10 +19,12 @@ class Clock {
     virtual ~Clock() = default;
     virtual int64_t wall_ns() const = 0;    // since 1970 UTC; may step
     virtual int64_t boot_ns() const = 0;    // since boot, suspended time included; never steps
-    virtual bool synchronised() const = 0;  // the kernel's own word (adjtimex)
+    virtual bool synchronised() const = 0;  // the kernel's own word
     virtual uint64_t boot() const = 0;      // another number after each boot of the machine; 0 = not known
 };
 
+// A sandbox may forbid to ask the kernel about its clock and hide /proc; then our unit hands over where the answers are:
+// TRIBUTARY_CLOCK_STATE names the file that tributary-clock keeps, TRIBUTARY_BOOT_ID is the kernel's number of this boot.
 class SystemClock final : public Clock {
   public:
     int64_t wall_ns() const override;
@@ -29,6 +32,9 @@ class SystemClock final : public Clock {
     bool synchronised() const override;
     uint64_t boot() const override;
 };
+
+// What src/clock writes: "<boot time in ns> <1 = synchronised, 0 = not>\n". An answer older than 20 s counts as not.
+bool says_synchronised(std::string_view state, int64_t boot_ns);
 
 // Moves only by hand. Any thread.
 class ManualClock final : public Clock {

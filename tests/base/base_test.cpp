@@ -134,3 +134,14 @@ TEST_CASE("the bounded queue holds its bound, wakes and closes") {
     BoundedQueue<int> small(1);
     CHECK(small.try_push(big, 100));  // one piece always fits an empty queue
 }
+
+TEST_CASE("the state of the clock as another process hands it over") {
+    constexpr int64_t kSecond = kNsPerSecond;
+    CHECK(says_synchronised("100000000000 1\n", 100 * kSecond));
+    CHECK(says_synchronised("100000000000 1\n", 120 * kSecond));
+    CHECK_FALSE(says_synchronised("100000000000 1\n", 120 * kSecond + 1));  // nobody asks any more
+    CHECK_FALSE(says_synchronised("100000000000 1\n", 99 * kSecond));       // of another boot
+    CHECK_FALSE(says_synchronised("100000000000 0\n", 100 * kSecond));
+    for (const char* text : {"", "1\n", " 1\n", "100000000000", "100000000000 1", "100000000000 11\n", "x 1\n", "-1 1"})
+        CHECK_FALSE(says_synchronised(text, 100 * kSecond));
+}
