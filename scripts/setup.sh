@@ -10,7 +10,7 @@ build=(build-essential cmake ninja-build pkg-config git ca-certificates python3
     libtomlplusplus-dev libspdlog-dev libfmt-dev libzstd-dev libsystemd-dev prometheus-cpp-dev libssl-dev
     libhowardhinnant-date-dev tzdata)
 test=(mosquitto mosquitto-clients openssl python3-pytest python3-pytest-xdist python3-confluent-kafka python3-venv default-jre-headless maven
-    faketime libfaketime strace systemd python3-jsonschema)
+    faketime libfaketime strace systemd python3-jsonschema man-db)
 demo=(mosquitto mosquitto-clients kcat python3)
 lint=(clang-format clang-tidy)
 bench=(libmosquitto-dev)

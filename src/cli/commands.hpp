@@ -21,4 +21,7 @@ void add_bench(CLI::App& app, int& exit_code);
 void add_store(CLI::App& app, int& exit_code);
 void add_profile(CLI::App& app, int& exit_code);
 
+// Every command and option as JSON: man page and completions are made from it (scripts/man.py).
+std::string commands_json(const CLI::App& app);
+
 }  // namespace tributary::cli

@@ -85,20 +85,22 @@ std::string json_of(const std::string& what) {
 }  // namespace
 
 void add_list(CLI::App& app, int&) {
-    auto* command =
-        app.add_subcommand("list", "List detectors, downsamplers, formats, windows or all configuration options");
+    auto* command = app.add_subcommand(
+        "list", "List detectors, downsamplers, formats, windows, all configuration options, or all commands (as JSON)");
     struct Options {
         std::string what;
         bool markdown = false, json = false;
     };
     auto options = std::make_shared<Options>();
-    command->add_option("what", options->what, "detectors, downsamplers, formats, windows or options")
+    command->add_option("what", options->what, "detectors, downsamplers, formats, windows, options or commands")
         ->required()
-        ->check(CLI::IsMember({"detectors", "downsamplers", "formats", "windows", "options"}));
+        ->check(CLI::IsMember({"detectors", "downsamplers", "formats", "windows", "options", "commands"}));
     auto* json = command->add_flag("--json", options->json, "Print JSON");
     command->add_flag("--markdown", options->markdown, "Print a table for the documentation")->excludes(json);
-    command->callback([options] {
-        if (options->json)
+    command->callback([options, &app] {
+        if (options->what == "commands")
+            std::cout << commands_json(app);
+        else if (options->json)
             std::cout << json_of(options->what);
         else if (options->markdown)
             std::cout << markdown_of(options->what);

@@ -1,0 +1,22 @@
+# What `cmake --install` puts where. A Debian package has its own ways for units, user and configuration:
+# -DTRIBUTARY_INSTALL_SYSTEM=OFF leaves them to it.
+set(data ${CMAKE_INSTALL_DATADIR}/tributary)
+install(TARGETS tributary RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS tributary-clock RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
+install(DIRECTORY boards DESTINATION ${data})
+install(DIRECTORY systemd/examples DESTINATION ${data})
+install(FILES packaging/mosquitto/tributary.conf DESTINATION ${data}/examples RENAME mosquitto.conf)
+install(FILES packaging/man/tributary.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES packaging/man/tributary.toml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+install(FILES packaging/completions/tributary.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME tributary)
+install(FILES packaging/completions/_tributary DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
+install(FILES packaging/completions/tributary.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+if(TRIBUTARY_INSTALL_SYSTEM)
+    install(FILES systemd/tributary.service systemd/tributary@.service systemd/tributary-clock.service DESTINATION lib/systemd/system)
+    install(FILES systemd/sysusers.conf DESTINATION lib/sysusers.d RENAME tributary.conf)
+    install(FILES systemd/tmpfiles.conf DESTINATION lib/tmpfiles.d RENAME tributary.conf)
+    # Never over a configuration that is in use.
+    install(CODE "if(NOT EXISTS \"\$ENV{DESTDIR}/etc/tributary/tributary.toml\")
+        file(INSTALL \"${CMAKE_SOURCE_DIR}/packaging/config/tributary.toml\" DESTINATION \"\$ENV{DESTDIR}/etc/tributary\")
+    endif()")
+endif()
