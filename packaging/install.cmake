@@ -17,6 +17,6 @@ if(TRIBUTARY_INSTALL_SYSTEM)
     install(FILES systemd/tmpfiles.conf DESTINATION lib/tmpfiles.d RENAME tributary.conf)
     # Never over a configuration that is in use.
     install(CODE "if(NOT EXISTS \"\$ENV{DESTDIR}/etc/tributary/tributary.toml\")
-        file(INSTALL \"${CMAKE_SOURCE_DIR}/packaging/config/tributary.toml\" DESTINATION \"\$ENV{DESTDIR}/etc/tributary\")
+        file(INSTALL \"${CMAKE_SOURCE_DIR}/packaging/config/tributary.toml\" DESTINATION /etc/tributary)
     endif()")
 endif()
