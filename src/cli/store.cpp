@@ -45,4 +45,16 @@ void add_store(CLI::App& app, int& exit_code) {
     wipe->add_flag("--damaged", options->damaged_too, "Delete the damaged files that were set aside, too");
 }
 
+void add_wipe(CLI::App& app, int& exit_code) {
+    auto* command = app.add_subcommand(
+        "wipe",
+        "Take this box out of service: delete the store, and end the session that the MQTT broker keeps for it");
+    auto options = std::make_shared<gateway::StoreOptions>();
+    options->config_path = kDefaultConfig;
+    command->add_option("-c,--config", options->config_path, "Configuration file")->capture_default_str();
+    command->add_flag("--yes", options->yes, "Yes, it is meant");
+    command->add_flag("--json", options->json, "Print JSON");
+    command->callback([options, &exit_code] { exit_code = gateway::decommission(*options); });
+}
+
 }  // namespace tributary::cli

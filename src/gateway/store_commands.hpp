@@ -24,6 +24,8 @@ int store_repair(const StoreOptions& options);
 int store_backup(const StoreOptions& options);
 int store_wipe(const StoreOptions& options);
 int store_export(const StoreOptions& options);
+// `tributary wipe`, when a box leaves service: the store, what was set aside, and the session that the broker keeps for us.
+int decommission(const StoreOptions& options);
 
 // What the commands share. The path; "" after it was said on standard error why there is none.
 struct StorePlace {
