@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# The front door for people; CMake does the work (see CMakePresets.json). Variables: DURATION, KAFKA, ROUNDS, ONLY, UPDATE, PYTEST_ARGS.
+# The front door for people; CMake does the work (see CMakePresets.json). Variables: DURATION, KAFKA, ROUNDS, ONLY, UPDATE, PYTEST_ARGS,
+# ARCH, DIST.
 DURATION ?= 60
 KAFKA ?= mock
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-nightly test-flink demo bench bench-downsampling lint clean
+.PHONY: help setup build deb test test-package test-nightly test-flink demo bench bench-downsampling lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +27,14 @@ test-flink: ## our windows against a real Apache Flink (UPDATE=1 stores its resu
 	@scripts/setup.sh build flink
 	@scripts/build.sh release tributary
 	@scripts/flink.sh $(if $(UPDATE),--update)
+
+deb: ## the Debian package in build/deb/DIST (ARCH=amd64 | arm64 | armhf, DIST=bookworm | trixie; root)
+	@scripts/setup.sh package
+	@ARCH=$(ARCH) DIST=$(DIST) packaging/build_deb.sh
+
+test-package: ## the package: lintian, hardening, two builds alike, piuparts, a real boot (root; DIST, ONLY=stage)
+	@scripts/setup.sh package test
+	@DIST=$(or $(DIST),bookworm) ONLY="$(ONLY)" packaging/test/package.sh
 
 demo: ## simulated factory -> mosquitto -> gateway -> Kafka, live (DURATION=seconds, KAFKA=real)
 	@scripts/setup.sh build demo $(if $(filter real,$(KAFKA)),test)

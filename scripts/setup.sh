@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that are missing (bookworm, trixie) and nothing else. Services stay as they are: a mosquitto
 # that this script installs is neither started nor enabled. Needs root or sudo only when something is missing.
-#   setup.sh [build] [test] [demo]     default: all
+#   setup.sh [build] [test] [demo] [package] ...     default: build test demo
 set -euo pipefail
 
 build=(build-essential cmake ninja-build pkg-config git ca-certificates python3
@@ -14,6 +14,7 @@ test=(mosquitto mosquitto-clients openssl python3-pytest python3-pytest-xdist py
 demo=(mosquitto mosquitto-clients kcat python3)
 lint=(clang-format clang-tidy)
 bench=(libmosquitto-dev)
+package=(mmdebstrap systemd-container dpkg-dev debhelper devscripts lintian blhc piuparts apt-utils gnupg debian-archive-keyring bc)
 flink=(python3-pytest default-jdk-headless maven)
 
 wanted=()
