@@ -48,9 +48,9 @@ Result<Zone> Zone::find(std::string_view name) {
     } catch (const std::exception&) {
         return Error{"TRB-BASE-003", "this machine has no time zone data; install the package tzdata"};
     }
-    return Error{"TRB-BASE-003",
-                 format("there is no time zone \"{}\"{}", name,
-                        near.empty() ? "; names are like \"Europe/Berlin\"" : format("; did you mean \"{}\"?", near))};
+    return Error{"TRB-BASE-003", base::format("there is no time zone \"{}\"{}", name,
+                                              near.empty() ? "; names are like \"Europe/Berlin\""
+                                                           : base::format("; did you mean \"{}\"?", near))};
 }
 
 Zone::Period Zone::at(int64_t utc_ns) const {

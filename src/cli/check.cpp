@@ -41,6 +41,7 @@ void print_json(bool ok, const std::vector<config::Diagnostic>& diagnostics,
         if (&finding != &findings.front()) list += ',';
         record::JsonObject one(list);
         one.key("ok") += finding.ok ? "true" : "false";
+        one.key("warning") += finding.warning ? "true" : "false";
         one.text("text", finding.text).end();
     }
     list += ']';
@@ -64,7 +65,7 @@ int check(const CheckOptions& options) {
         for (const auto& diagnostic : loaded.diagnostics) std::cerr << config::render(diagnostic) << '\n';
         if (fine) std::cout << summary(*loaded.settings) << '\n';
         for (const auto& finding : findings)
-            std::cout << (finding.ok ? "ok      " : "FAILED  ") << finding.text << '\n';
+            std::cout << (finding.warning ? "warning " : finding.ok ? "ok      " : "FAILED  ") << finding.text << '\n';
     }
     if (!fine) return 2;
     return reached ? 0 : 1;

@@ -17,6 +17,7 @@
 #include "base/units.hpp"
 #include "engine/engine.hpp"
 #include "gateway/control_socket.hpp"
+#include "gateway/mosquitto.hpp"
 #include "gateway/runtime.hpp"
 
 namespace tributary::gateway {
@@ -248,6 +249,7 @@ std::vector<kafka::Finding> probe(const config::Settings& settings) {
     std::vector<kafka::Finding> findings;
     auto mqtt = mqtt::probe(settings.mqtt, settings.mqtt.client_id + "-check");
     findings.push_back({mqtt.ok(), mqtt ? *mqtt : mqtt.error().text()});
+    if (auto warning = mosquitto_warning(settings.mqtt.urls)) findings.push_back({true, std::move(*warning), true});
     for (auto& finding : kafka::probe(settings, 10 * base::kNsPerSecond)) findings.push_back(std::move(finding));
     return findings;
 }

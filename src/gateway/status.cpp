@@ -283,54 +283,54 @@ std::string status_json(const StatusSnapshot& s) {
 }
 
 std::string status_text(const StatusSnapshot& s) {
-    using base::format;
-    std::string out = format("{}  tributary {}  up {}  {}\n", s.gateway, s.version,
-                             base::format_duration((s.now_ns - s.started_ns) / 1'000'000'000 * 1'000'000'000),
-                             all_ok(s) ? "ok" : "DEGRADED");
+    std::string out = base::format("{}  tributary {}  up {}  {}\n", s.gateway, s.version,
+                                   base::format_duration((s.now_ns - s.started_ns) / 1'000'000'000 * 1'000'000'000),
+                                   all_ok(s) ? "ok" : "DEGRADED");
     for (const auto& h : s.health)
         if (!h.ok)
-            out += format("  ! {}: {} [{}] since {}\n", h.component, h.text, h.code,
-                          base::format_time_ms(base::ns_to_ms(h.since_ns)));
-    out += format("mqtt    {} {}  {:.1f} msg/s  received {}  acknowledged {}  duplicates filtered {}\n",
-                  s.mqtt.connected ? "connected to" : "NOT connected to", s.mqtt.url, s.received_per_s, s.mqtt.received,
-                  s.mqtt.acknowledged, s.mqtt.duplicates);
+            out += base::format("  ! {}: {} [{}] since {}\n", h.component, h.text, h.code,
+                                base::format_time_ms(base::ns_to_ms(h.since_ns)));
+    out += base::format("mqtt    {} {}  {:.1f} msg/s  received {}  acknowledged {}  duplicates filtered {}\n",
+                        s.mqtt.connected ? "connected to" : "NOT connected to", s.mqtt.url, s.received_per_s,
+                        s.mqtt.received, s.mqtt.acknowledged, s.mqtt.duplicates);
     for (const auto& filter : s.mqtt.without_promise)
-        out += format("        {}: the broker grants QoS 0 only, so nothing is promised there\n", filter);
-    out += format("store   {}  {} of {}  {} commits\n", s.store_path, base::format_size(s.store.used_bytes),
-                  base::format_size(s.store_max_bytes), s.store.commits);
+        out += base::format("        {}: the broker grants QoS 0 only, so nothing is promised there\n", filter);
+    out += base::format("store   {}  {} of {}  {} commits\n", s.store_path, base::format_size(s.store.used_bytes),
+                        base::format_size(s.store_max_bytes), s.store.commits);
     out += ladder_text(s);
-    out += format("flash   {} written today ({} of it ours)", base::format_size(s.wear.today_bytes),
-                  base::format_size(s.wear.own_today_bytes));
-    if (s.wear.day_bytes > 0) out += format("  {} a day", base::format_size(s.wear.day_bytes));
-    if (s.wear.years_left) out += format("  lasts {:.1f} years", *s.wear.years_left);
+    out += base::format("flash   {} written today ({} of it ours)", base::format_size(s.wear.today_bytes),
+                        base::format_size(s.wear.own_today_bytes));
+    if (s.wear.day_bytes > 0) out += base::format("  {} a day", base::format_size(s.wear.day_bytes));
+    if (s.wear.years_left) out += base::format("  lasts {:.1f} years", *s.wear.years_left);
     out += '\n';
-    out += format("engine  {} series  {} open windows  {} open events  late {}  dead {}  stamps replaced {}\n",
-                  s.engine.series, s.engine.bounds.open, s.engine.open_events, s.engine.late, s.engine.dead,
-                  s.engine.stamp_replaced);
+    out += base::format("engine  {} series  {} open windows  {} open events  late {}  dead {}  stamps replaced {}\n",
+                        s.engine.series, s.engine.bounds.open, s.engine.open_events, s.engine.late, s.engine.dead,
+                        s.engine.stamp_replaced);
     out += bounds_text(s.engine);
     uint64_t waiting = 0;
     for (const auto& log : s.logs)
         if (log.log != model::Log::refused) waiting += log.waiting();
-    out += format("kafka   {} {}  {:.1f} rec/s  delivered {}  refused {}  waiting {}  lag {}\n",
-                  s.kafka.connected ? "connected to" : "NOT connected to", s.kafka_brokers, s.delivered_per_s,
-                  s.kafka.delivered, s.kafka.refused, waiting,
-                  base::format_duration(static_cast<int64_t>(lag_seconds(s)) * 1'000'000'000));
+    out += base::format("kafka   {} {}  {:.1f} rec/s  delivered {}  refused {}  waiting {}  lag {}\n",
+                        s.kafka.connected ? "connected to" : "NOT connected to", s.kafka_brokers, s.delivered_per_s,
+                        s.kafka.delivered, s.kafka.refused, waiting,
+                        base::format_duration(static_cast<int64_t>(lag_seconds(s)) * 1'000'000'000));
     if (s.context_incomplete > 0)
-        out +=
-            format("        {} ranges of raw context lack messages that were deleted before\n", s.context_incomplete);
-    out += format("clock   {}  epoch {}  arrival repaired {}", kClockNames[static_cast<size_t>(s.clock.state)],
-                  s.clock.epoch, s.repaired);
-    if (s.clock.step_ns) out += format("  last step {}", base::format_duration(*s.clock.step_ns));
+        out += base::format("        {} ranges of raw context lack messages that were deleted before\n",
+                            s.context_incomplete);
+    out += base::format("clock   {}  epoch {}  arrival repaired {}", kClockNames[static_cast<size_t>(s.clock.state)],
+                        s.clock.epoch, s.repaired);
+    if (s.clock.step_ns) out += base::format("  last step {}", base::format_duration(*s.clock.step_ns));
     out += '\n';
-    out += format("ledger  {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n", "stream", "received",
-                  "forwarded", "summarised", "kept", "late", "rejected", "evicted", "duplicate", "pending");
+    out +=
+        base::format("ledger  {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n", "stream", "received",
+                     "forwarded", "summarised", "kept", "late", "rejected", "evicted", "duplicate", "pending");
     for (const auto& [name, a] : s.ledger.streams)
-        out += format("        {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n",
-                      name.empty() ? "(no stream)" : name, a.received, a.fates[0], a.fates[1], a.fates[2], a.fates[3],
-                      a.fates[4], a.fates[5], a.fates[6], a.pending());
+        out += base::format("        {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n",
+                            name.empty() ? "(no stream)" : name, a.received, a.fates[0], a.fates[1], a.fates[2],
+                            a.fates[3], a.fates[4], a.fates[5], a.fates[6], a.pending());
     for (const auto& [log, a] : s.ledger.logs)
-        out += format("        log {:<16} appended {}  delivered {}  refused {}  thinned {}  pending {}\n",
-                      model::log_name(log), a.appended, a.delivered, a.refused, a.thinned, a.pending());
+        out += base::format("        log {:<16} appended {}  delivered {}  refused {}  thinned {}  pending {}\n",
+                            model::log_name(log), a.appended, a.delivered, a.refused, a.thinned, a.pending());
     return out;
 }
 

@@ -88,6 +88,7 @@ class Replicator {
 struct Finding {
     bool ok = true;
     std::string text;
+    bool warning = false;  // ok, but hardly meant
 };
 std::vector<Finding> probe(const config::Settings& settings, int64_t timeout_ns);
 
