@@ -31,7 +31,7 @@ id = "box"
 clock = "trusted"
 
 [mqtt]
-url = "mqtt://127.0.0.1:{mqtt}"
+url = "mqtt://localhost:{mqtt}"         # names are looked up inside the sandbox
 
 [kafka]
 brokers = "{kafka}"
@@ -143,6 +143,7 @@ def install(box, port, brokers, dist):
     write = {"etc/mosquitto/conf.d/port.conf": f"listener {port} 127.0.0.1\nallow_anonymous true\n",
              "etc/tributary/conf.d/50-test.toml": CONFIG.format(mqtt=port, kafka=brokers),
              "etc/apt/sources.list.d/tributary.list": f"deb [signed-by=/srv/repo/tributary.gpg] file:/srv/repo {dist} main\n"}
+    (box.root / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost ip6-localhost\n")  # as Debian's installer leaves it
     before = box.files()
     for name, text in write.items():
         (box.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -164,6 +165,10 @@ def check_sandbox(box):
     assert box.show("ActiveState", "tributary-clock") == "active"
     assert re.fullmatch(r"\d+ [01]\n", box.run("cat /run/tributary-clock/state"))
     assert box.run("systemctl is-enabled tributary").strip() == "enabled"
+    assert box.run("systemd-analyze verify --man=no tributary.service tributary@x.service").strip() == ""
+    exposure = re.search(r"Overall exposure level for tributary.service: ([\d.]+)", box.run("systemd-analyze security --no-pager tributary"))
+    say(f"FIGURE package.exposure = {exposure.group(1)}")
+    assert float(exposure.group(1)) <= 1.2
 
 
 def idle_memory(box):
