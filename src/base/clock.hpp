@@ -23,8 +23,9 @@ class Clock {
     virtual uint64_t boot() const = 0;      // another number after each boot of the machine; 0 = not known
 };
 
-// A sandbox may forbid to ask the kernel about its clock and hide /proc; then our unit hands over where the answers are:
-// TRIBUTARY_CLOCK_STATE names the file that tributary-clock keeps, TRIBUTARY_BOOT_ID is the kernel's number of this boot.
+// A sandbox may forbid to ask the kernel about its clock and hide /proc; then our unit hands over where the answers
+// are: TRIBUTARY_CLOCK_STATE names the file that tributary-clock keeps, TRIBUTARY_BOOT_ID is the kernel's number of
+// this boot.
 class SystemClock final : public Clock {
   public:
     int64_t wall_ns() const override;
