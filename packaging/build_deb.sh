@@ -45,7 +45,7 @@ done
 options=(-b -us -uc "-j$JOBS")
 [ "$ARCH" = "$native" ] || options+=("-a$ARCH" -Pcross,nocheck -d)
 in_root "$root" --bind="$PWD/build/deb/ccache:/ccache" --setenv=CCACHE_DIR=/ccache --setenv=TZ="${TZ:-UTC}" \
-    --chdir="$WORK" -- dpkg-buildpackage "${options[@]}" >"$OUT/build-$ARCH.log" 2>&1 ||
+    ${CCACHE_DISABLE:+--setenv=CCACHE_DISABLE=1} --chdir="$WORK" -- dpkg-buildpackage "${options[@]}" >"$OUT/build-$ARCH.log" 2>&1 ||
     { tail -40 "$OUT/build-$ARCH.log" >&2; exit 1; }
 made=("$root$WORK"/../tributary*_"$VERSION~$release"_"$ARCH".*)
 cp -f "${made[@]}" "$OUT/"
