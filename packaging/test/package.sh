@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What a package has to show before it goes out, stage by stage: lintian, hardening, size, two builds alike, piuparts, a real
-# boot. Needs root, and half an hour on two cores. DIST=bookworm | trixie; ONLY="lint boot" runs these stages.
+# boot, the other architectures. Needs root, and an hour on two cores. DIST=bookworm | trixie; ONLY="lint boot" runs these stages.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source packaging/root.sh
@@ -70,7 +70,22 @@ stage_piuparts() {
 
 stage_boot() { KEEP=1 packaging/test/boot.sh; }
 
-for name in ${ONLY:-build lint content again piuparts boot}; do
+stage_cross() { # the other architectures, from clean roots of this one
+    local arch one folder
+    for arch in amd64 arm64 armhf; do
+        [ "$arch" != "$ARCH" ] || continue
+        rm -f "$debs"/*_"$arch".*
+        ARCH=$arch packaging/build_deb.sh
+        one=$(ls "$debs"/tributary_*_"$arch".deb)
+        lintian --allow-root --fail-on error,warning "$one"
+        folder=$(mktemp -d)
+        dpkg-deb -x "$one" "$folder"
+        /usr/bin/python3 packaging/test/sbom_test.py "$folder/usr/share/tributary/sbom.spdx.json" "$one"
+        rm -rf "$folder"
+    done
+}
+
+for name in ${ONLY:-build lint content again piuparts boot cross}; do
     began=$SECONDS
     echo "== $name"
     (stage_"$name")
