@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that are missing (bookworm, trixie) and nothing else. Services stay as they are: a mosquitto
 # that this script installs is neither started nor enabled. Needs root or sudo only when something is missing.
-#   setup.sh [build] [test] [demo] [package] ...     default: build test demo
+#   setup.sh [build] [test] [demo] [package] [cross] ...     default: build test demo
+#   setup.sh --list GROUP                                    only prints the names
 set -euo pipefail
 
-build=(build-essential cmake ninja-build pkg-config git ca-certificates python3
-    libpaho-mqtt-dev libpaho-mqttpp-dev librdkafka-dev libsqlite3-dev nlohmann-json3-dev doctest-dev libcli11-dev
+# What is linked, for whatever machine (toolchains/sysroot.sh takes it for others).
+libraries=(libc6-dev libpaho-mqtt-dev libpaho-mqttpp-dev librdkafka-dev libsqlite3-dev nlohmann-json3-dev doctest-dev libcli11-dev
     libtomlplusplus-dev libspdlog-dev libfmt-dev libzstd-dev libsystemd-dev prometheus-cpp-dev libssl-dev
     libhowardhinnant-date-dev tzdata)
+build=(build-essential cmake ninja-build pkg-config git ca-certificates python3 "${libraries[@]}")
+compilers=(cmake ninja-build pkg-config ccache python3 g++-aarch64-linux-gnu g++-arm-linux-gnueabihf g++-riscv64-linux-gnu)
+cross=("${compilers[@]}" mmdebstrap qemu-user-static)
 test=(mosquitto mosquitto-clients openssl python3-pytest python3-pytest-xdist python3-confluent-kafka python3-venv default-jre-headless maven
     faketime libfaketime strace systemd python3-jsonschema man-db)
 demo=(mosquitto mosquitto-clients kcat python3)
@@ -16,6 +20,12 @@ lint=(clang-format clang-tidy)
 bench=(libmosquitto-dev)
 package=(mmdebstrap systemd-container dpkg-dev debhelper devscripts lintian blhc piuparts apt-utils gnupg debian-archive-keyring bc)
 flink=(python3-pytest default-jdk-headless maven)
+
+if [ "${1:-}" = --list ]; then
+    declare -n packages=$2
+    echo "${packages[@]}"
+    exit
+fi
 
 wanted=()
 for group in "${@:-build test demo}"; do

@@ -101,7 +101,7 @@ bool whole_payload(const PageFile& file, Bytes& cell, uint64_t size, size_t max_
     while (payload.size() < size) {
         if (next == 0 || !file.read(next, page)) return false;
         next = static_cast<uint32_t>(Bytes(page).number(4));
-        payload.append(page, 4, std::min(kUsable - 4, size - payload.size()));
+        payload.append(page, 4, std::min<size_t>(kUsable - 4, size - payload.size()));
     }
     return true;
 }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# Debian riscv64, from trixie on. Second tier: it is built and its unit tests run, no board is promised.
+set(TRIBUTARY_TRIPLET riscv64-linux-gnu)
+set(TRIBUTARY_PROCESSOR riscv64)
+set(TRIBUTARY_QEMU qemu-riscv64-static)
+set(TRIBUTARY_QEMU_CPU rv64)
+include(${CMAKE_CURRENT_LIST_DIR}/debian-cross.cmake)
