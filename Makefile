@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# The front door for people; CMake does the work (see CMakePresets.json). Variables: DURATION, KAFKA, ROUNDS, ONLY, UPDATE, PYTEST_ARGS,
-# ARCH, DIST.
+# The front door for people; CMake does the work (see CMakePresets.json).
+# Variables: DURATION, KAFKA, ROUNDS, ONLY, UPDATE, PYTEST_ARGS, ARCH, DIST.
 DURATION ?= 60
 KAFKA ?= mock
+DIST ?= bookworm
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build deb test test-package test-nightly test-flink demo bench bench-downsampling lint clean
+.PHONY: help setup build cross deb test test-cross test-package test-nightly test-flink demo bench bench-downsampling lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,11 +18,17 @@ build: ## release build into build/release/bin
 	@scripts/setup.sh build
 	@scripts/build.sh release
 
+cross: ## build for another machine (ARCH=arm64|armhf|riscv64, DIST=bookworm|trixie) into build/ARCH or build/ARCH-trixie
+	@scripts/cross.sh $(or $(ARCH),arm64) $(DIST) tributary
+
 test: ## what CI runs: builds, unit tests, sanitizers, system tests with a real mosquitto and Kafka
 	@scripts/test.sh
 
 test-nightly: ## the long and the root-only tests, and the thread sanitizer
 	@scripts/test.sh nightly
+
+test-cross: ## ARM builds under qemu: unit tests, and records compared with amd64's (ARCH="arm64 armhf", DIST=bookworm)
+	@scripts/test_cross.sh $(DIST) $(or $(ARCH),arm64 armhf)
 
 test-flink: ## our windows against a real Apache Flink (UPDATE=1 stores its results for `make test`)
 	@scripts/setup.sh build flink

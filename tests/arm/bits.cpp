@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints a hash of everything each detector says to the same readings, and of its state: one line a detector. For
-// comparing machines (tests/system/test_arm_bits.py).
+// comparing machines (tests/system/test_cross.py).
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 
 #include "base/math.hpp"
-#include "base/zone.hpp"
 #include "detect/detector.hpp"
-
-namespace tributary::base {  // the rest of the time zones needs libraries that are not at hand for every machine
-Result<Zone> Zone::find(std::string_view) { return Error{"TRB-BASE-003", "no zones here"}; }
-Zone::Period Zone::at(int64_t) const { return {INT64_MIN, INT64_MAX, 0}; }
-std::string tzdata_version() { return "none"; }
-}  // namespace tributary::base
 
 using namespace tributary;
 

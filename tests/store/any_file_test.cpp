@@ -63,7 +63,7 @@ TEST_CASE("a file cut off at any length") {
     std::set<size_t> lengths;
     for (size_t i = 0; i < 110; i += long_run() ? 1 : 7) lengths.insert(i);
     for (size_t page = 1; page <= image().file.size() / kPage; page++)
-        lengths.insert({page * kPage - 1, page * kPage, page * kPage - kPage + random() % kPage});
+        lengths.insert({page * kPage - 1, page * kPage, page * kPage - kPage + static_cast<size_t>(random() % kPage)});
     Counts counts;
     for (const size_t length : lengths) {
         CAPTURE(length);

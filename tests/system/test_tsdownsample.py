@@ -8,9 +8,8 @@ import subprocess
 import pytest
 
 from harness.gateway import BINARY
+from harness.pypi import python_with
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-VENV = ROOT / "build/venv-tsdownsample"
 PACKAGE = "tsdownsample==0.1.5.1"
 COMPARE = pathlib.Path(__file__).with_name("compare_tsdownsample.py")
 TOOL = BINARY.with_name("downsample_tool")
@@ -18,22 +17,7 @@ TOOL = BINARY.with_name("downsample_tool")
 
 @pytest.fixture(scope="session")
 def python():
-    """The venv's interpreter, or a skip that says why."""
-    interpreter = VENV / "bin/python"
-    if subprocess.run([interpreter, "-c", "import tsdownsample"], capture_output=True).returncode == 0 \
-            if interpreter.exists() else False:
-        return interpreter
-    made = subprocess.run(["/usr/bin/python3", "-m", "venv", "--clear", VENV], capture_output=True, text=True, timeout=120)
-    if made.returncode != 0:
-        pytest.skip(f"no venv can be made (Debian: python3-venv): {made.stderr.strip() or made.stdout.strip()}")
-    try:
-        got = subprocess.run([VENV / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:",
-                              "--timeout", "20", "--retries", "1", PACKAGE], capture_output=True, text=True, timeout=180)
-    except subprocess.TimeoutExpired:
-        pytest.skip("PyPI is out of reach: no answer in 3 minutes")
-    if got.returncode != 0:
-        pytest.skip(f"PyPI is out of reach, or has no {PACKAGE} for this machine: {got.stderr.strip().splitlines()[-1]}")
-    return interpreter
+    return python_with("tsdownsample", PACKAGE)
 
 
 def test_same_indices_as_tsdownsample(python, figure):

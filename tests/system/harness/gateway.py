@@ -55,8 +55,8 @@ def tributary(*words, timeout=120, env=None):
 
 
 class Gateway(Child):
-    def __init__(self, folder, **options):
-        """options: of config_text(); store defaults to a file in the folder."""
+    def __init__(self, folder, program=(BINARY,), **options):
+        """options: of config_text(); store defaults to a file in the folder. program: another build, under an emulator."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.runtime = tempfile.mkdtemp(prefix="trb-")  # short: a socket's path has at most 107 bytes
@@ -64,7 +64,7 @@ class Gateway(Child):
         self.config = self.folder / "tributary.toml"
         self.options = {"store": self.folder / "store.db", **options}
         self.configure()
-        super().__init__([BINARY, "run", "--config", self.config], self.folder / "gateway.log",
+        super().__init__([*program, "run", "--config", self.config], self.folder / "gateway.log",
                          env={"RUNTIME_DIRECTORY": self.runtime})
 
     def configure(self, **changes):

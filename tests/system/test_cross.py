@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promise P7 across machines: arm64 and armhf, on the boards' cores (qemu), say what amd64 says, to the last bit.
+
+`make test-cross` builds what is run here and names the presets of those builds in TRIBUTARY_CROSS.
+"""
+import json
+import os
+import subprocess
+
+import pytest
+import test_determinism
+from harness.gateway import BINARY, ROOT, unique_received
+from harness.outputs import from_kafka, from_replay
+from harness.publisher import Publisher
+
+pytestmark = [pytest.mark.nightly, pytest.mark.seconds(900)]
+PRESETS = os.environ.get("TRIBUTARY_CROSS", "arm64 armhf").split()
+EMULATORS = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static", "riscv64": "qemu-riscv64-static"}
+CORES = {"arm64": ["cortex-a53", "cortex-a72"], "armhf": ["cortex-a8", "cortex-a7"], "riscv64": ["rv64"]}
+MACHINES = [(preset, core) for preset in PRESETS for core in CORES[preset.split("-")[0]]]
+LOGS = test_determinism.LOGS
+
+
+def command(preset, core, program):
+    """How this host runs a program of that build."""
+    path = ROOT / "build" / preset / "bin" / program
+    if not path.exists():
+        pytest.skip(f"{path} is not built (make test-cross)")
+    arch, _, dist = preset.partition("-")
+    return [EMULATORS[arch], "-cpu", core, "-L", ROOT / "build/sysroots" / f"{dist or 'bookworm'}-{arch}", path]
+
+
+def replay(program, config, recorded):
+    done = subprocess.run([*program, "replay", "--config", config, "--no-flush", recorded], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def machines_say(tmp_path_factory):
+    """A recorded input, and what amd64 makes of it."""
+    folder = tmp_path_factory.mktemp("machines")
+    config, recorded = folder / "tributary.toml", folder / "recorded.jsonl"
+    config.write_text(f'[gateway]\nid = "line1"\n[kafka]\nbrokers = "127.0.0.1:9"\n{test_determinism.streams()}')
+    messages = list(test_determinism.recorded_input(20_000))
+    recorded.write_text("".join(json.dumps({"topic": topic, "payload": payload}) + "\n" for topic, payload in messages))
+    return config, recorded, messages, replay([BINARY], config, recorded)
+
+
+@pytest.mark.parametrize("preset,core", MACHINES)
+def test_replay_says_the_same(preset, core, machines_say, figure):
+    config, recorded, _, expected = machines_say
+    assert min(len(records) for records in from_replay(expected, "tributary", LOGS).values()) > 50
+    assert replay(command(preset, core, "tributary"), config, recorded) == expected
+    figure(f"cross.{preset}.{core}.records", expected.count("\n"))
+
+
+@pytest.mark.parametrize("preset,core", MACHINES)
+def test_gateway_says_the_same(preset, core, machines_say, mosquitto, make_gateway, kafka, prefix, figure):
+    """Live between this host's mosquitto and Kafka, with a restart from its checkpoint in the middle."""
+    _, _, messages, expected = machines_say
+    gateway = make_gateway(mqtt_port=mosquitto.port, program=command(preset, core, "tributary"), streams=test_determinism.streams())
+    gateway.start()
+    mosquitto.wait_subscribed()
+    half = len(messages) // 2
+    with Publisher(mosquitto.port) as publisher:
+        publisher.publish(messages[:half])
+        publisher.finish()
+        gateway.wait_status(lambda s: unique_received(s) == half, 120, "the first half")
+        assert gateway.terminate(timeout=60) == 0
+        gateway.start()
+        publisher.publish(messages[half:])
+        publisher.finish()
+    gateway.wait_drained(len(messages), timeout=240)
+    figure(f"cross.{preset}.{core}.cpu_s", round(gateway.cpu_seconds(), 1))
+    assert gateway.terminate(timeout=60) == 0
+    found, wanted = from_kafka(kafka, prefix, LOGS), from_replay(expected, "tributary", LOGS)
+    for log in LOGS:
+        assert list(map(test_determinism.same, found[log])) == list(map(test_determinism.same, wanted[log])), log
+
+
+@pytest.mark.parametrize("preset,core", MACHINES)
+def test_detectors_keep_the_same_state(preset, core):
+    native = subprocess.run([BINARY.parent / "detect_bits"], capture_output=True, text=True, check=True, timeout=600).stdout
+    assert native.count("\n") == 9
+    foreign = subprocess.run(command(preset, core, "detect_bits"), capture_output=True, text=True, check=True, timeout=600).stdout
+    assert foreign == native
