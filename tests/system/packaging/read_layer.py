@@ -11,15 +11,11 @@ import tempfile
 import types
 
 # The wheel carries BitBake's library without its hash and package servers, which only a running build asks.
-for name in ("hashserv", "hashserv.client", "prserv", "prserv.serv"):
-    sys.modules[name] = types.ModuleType(name)
-for name in ("client", "serv"):
-    setattr(sys.modules["hashserv" if name == "client" else "prserv"], name,
-            sys.modules[("hashserv." if name == "client" else "prserv.") + name])
+for package, module in (("hashserv", "client"), ("prserv", "serv")):
+    sys.modules[package], sys.modules[f"{package}.{module}"] = types.ModuleType(package), types.ModuleType(f"{package}.{module}")
+    setattr(sys.modules[package], module, sys.modules[f"{package}.{module}"])
 
 import bb.data_smart  # noqa: E402
-import bb.event  # noqa: E402
-import bb.fetch2  # noqa: E402
 import bb.parse  # noqa: E402
 import bb.siggen  # noqa: E402
 
@@ -85,7 +81,7 @@ def recipe(layer, stubs, series, path):
     d = bb.parse.handle(str(path), d)[""]
     said = {}
     for key in sorted(d.keys()):
-        if key[0].isupper() and not key.startswith(("BB", "OVERRIDES")) or key.startswith(("do_", "tributary_data")):
+        if key[0].isupper() or key.startswith(("do_", "tributary_data")):
             try:
                 said[key] = str(d.getVar(key))
             except bb.data_smart.ExpansionError as error:
