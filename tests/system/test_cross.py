@@ -56,7 +56,7 @@ def test_replay_says_the_same(preset, core, machines_say, figure):
 
 
 @pytest.mark.parametrize("preset,core", MACHINES)
-def test_gateway_says_the_same(preset, core, machines_say, mosquitto, make_gateway, kafka, prefix, figure):
+def test_gateway_says_the_same(preset, core, machines_say, mosquitto, make_gateway, kafka, prefix):
     """Live between this host's mosquitto and Kafka, with a restart from its checkpoint in the middle."""
     _, _, messages, expected = machines_say
     gateway = make_gateway(mqtt_port=mosquitto.port, program=command(preset, core, "tributary"), streams=test_determinism.streams())
@@ -72,7 +72,6 @@ def test_gateway_says_the_same(preset, core, machines_say, mosquitto, make_gatew
         publisher.publish(messages[half:])
         publisher.finish()
     gateway.wait_drained(len(messages), timeout=240)
-    figure(f"cross.{preset}.{core}.cpu_s", round(gateway.cpu_seconds(), 1))
     assert gateway.terminate(timeout=60) == 0
     found, wanted = from_kafka(kafka, prefix, LOGS), from_replay(expected, "tributary", LOGS)
     for log in LOGS:
