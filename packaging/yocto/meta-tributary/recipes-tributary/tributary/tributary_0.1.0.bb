@@ -55,7 +55,7 @@ do_install_ptest() {
     install -m 0755 ${B}/bin/*_test ${D}${PTEST_PATH}/
     # What the tests read, at its place in the source tree.
     cd ${S}
-    find tests/cases tests/*/golden docs/*.md -type f -exec install -D -m 0644 {} ${D}${PTEST_PATH}/{} \;
+    find boards tests/cases tests/*/golden docs/*.md -type f -exec install -D -m 0644 {} ${D}${PTEST_PATH}/{} \;
 }
 
 PACKAGES =+ "${PN}-fish-completion ${PN}-zsh-completion"
