@@ -5,6 +5,7 @@
 """
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -16,7 +17,7 @@ from harness.publisher import Publisher
 pytestmark = [pytest.mark.nightly, pytest.mark.seconds(900)]
 PRESETS = os.environ.get("TRIBUTARY_CROSS", "arm64 armhf").split()
 EMULATORS = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static", "riscv64": "qemu-riscv64-static"}
-CORES = {"arm64": ["cortex-a53", "cortex-a72"], "armhf": ["cortex-a8", "cortex-a7"], "riscv64": ["rv64"]}
+CORES = {"arm64": ["cortex-a53", "cortex-a72", "cortex-a76"], "armhf": ["cortex-a8", "cortex-a7"], "riscv64": ["rv64"]}
 MACHINES = [(preset, core) for preset in PRESETS for core in CORES[preset.split("-")[0]]]
 LOGS = test_determinism.LOGS
 
@@ -34,6 +35,14 @@ def replay(program, config, recorded):
     done = subprocess.run([*program, "replay", "--config", config, "--no-flush", recorded], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_armv6_is_refused_by_the_processor():
+    """What docs/cross-building.md says of a Raspberry Pi Zero W: its armhf is not Debian's."""
+    if "armhf" not in PRESETS:
+        pytest.skip("armhf was not built")
+    done = subprocess.run([*command("armhf", "arm1176", "tributary"), "version"], capture_output=True, timeout=60)
+    assert done.returncode == -signal.SIGILL
 
 
 @pytest.fixture(scope="module")
