@@ -19,4 +19,4 @@ done
 scripts/build.sh release tributary detect_bits
 scripts/kafka.sh install
 TRIBUTARY_BIN=$PWD/build/release/bin/tributary TRIBUTARY_CROSS="${presets[*]}" \
-    /usr/bin/python3 -m pytest tests/system/test_cross.py -p no:cacheprovider -ra ${PYTEST_ARGS:-} </dev/null
+    /usr/bin/python3 -m pytest tests/system/test_cross.py tests/system/packaging/test_boards_emulated.py -p no:cacheprovider -ra ${PYTEST_ARGS:-} </dev/null

@@ -10,25 +10,16 @@ import subprocess
 
 import pytest
 import test_determinism
-from harness.gateway import BINARY, ROOT, unique_received
+from harness.emulated import emulated
+from harness.gateway import BINARY, unique_received
 from harness.outputs import from_kafka, from_replay
 from harness.publisher import Publisher
 
 pytestmark = [pytest.mark.nightly, pytest.mark.seconds(900)]
 PRESETS = os.environ.get("TRIBUTARY_CROSS", "arm64 armhf").split()
-EMULATORS = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static", "riscv64": "qemu-riscv64-static"}
 CORES = {"arm64": ["cortex-a53", "cortex-a72", "cortex-a76"], "armhf": ["cortex-a8", "cortex-a7"], "riscv64": ["rv64"]}
 MACHINES = [(preset, core) for preset in PRESETS for core in CORES[preset.split("-")[0]]]
 LOGS = test_determinism.LOGS
-
-
-def command(preset, core, program):
-    """How this host runs a program of that build."""
-    path = ROOT / "build" / preset / "bin" / program
-    if not path.exists():
-        pytest.skip(f"{path} is not built (make test-cross)")
-    arch, _, dist = preset.partition("-")
-    return [EMULATORS[arch], "-cpu", core, "-L", ROOT / "build/sysroots" / f"{dist or 'bookworm'}-{arch}", path]
 
 
 def replay(program, config, recorded):
@@ -41,7 +32,7 @@ def test_armv6_is_refused_by_the_processor():
     """What docs/cross-building.md says of a Raspberry Pi Zero W: its armhf is not Debian's."""
     if "armhf" not in PRESETS:
         pytest.skip("armhf was not built")
-    done = subprocess.run([*command("armhf", "arm1176", "tributary"), "version"], capture_output=True, timeout=60)
+    done = subprocess.run([*emulated("armhf", "arm1176"), "version"], capture_output=True, timeout=60)
     assert done.returncode == -signal.SIGILL
 
 
@@ -60,7 +51,7 @@ def machines_say(tmp_path_factory):
 def test_replay_says_the_same(preset, core, machines_say, figure):
     config, recorded, _, expected = machines_say
     assert min(len(records) for records in from_replay(expected, "tributary", LOGS).values()) > 50
-    assert replay(command(preset, core, "tributary"), config, recorded) == expected
+    assert replay(emulated(preset, core), config, recorded) == expected
     figure(f"cross.{preset}.{core}.records", expected.count("\n"))
 
 
@@ -68,7 +59,7 @@ def test_replay_says_the_same(preset, core, machines_say, figure):
 def test_gateway_says_the_same(preset, core, machines_say, mosquitto, make_gateway, kafka, prefix):
     """Live between this host's mosquitto and Kafka, with a restart from its checkpoint in the middle."""
     _, _, messages, expected = machines_say
-    gateway = make_gateway(mqtt_port=mosquitto.port, program=command(preset, core, "tributary"), streams=test_determinism.streams())
+    gateway = make_gateway(mqtt_port=mosquitto.port, program=emulated(preset, core), streams=test_determinism.streams())
     gateway.start()
     mosquitto.wait_subscribed()
     half = len(messages) // 2
@@ -91,5 +82,5 @@ def test_gateway_says_the_same(preset, core, machines_say, mosquitto, make_gatew
 def test_detectors_keep_the_same_state(preset, core):
     native = subprocess.run([BINARY.parent / "detect_bits"], capture_output=True, text=True, check=True, timeout=600).stdout
     assert native.count("\n") == 9
-    foreign = subprocess.run(command(preset, core, "detect_bits"), capture_output=True, text=True, check=True, timeout=600).stdout
+    foreign = subprocess.run(emulated(preset, core, "detect_bits"), capture_output=True, text=True, check=True, timeout=600).stdout
     assert foreign == native

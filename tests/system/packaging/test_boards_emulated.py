@@ -10,26 +10,23 @@ import subprocess
 
 import pytest
 
-from harness.gateway import BINARY, ROOT, unique_received
+from harness.emulated import emulated
+from harness.gateway import BINARY, unique_received
 from harness.numbered import numbered
 from harness.publisher import Publisher
 from test_boards import BOARDS, NOWHERE, image, in_bytes, profile
 
 pytestmark = [pytest.mark.nightly, pytest.mark.seconds(600)]
-EMULATORS = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}
 COUNT = 20_000
 
 
-def emulated(board):
-    """How this host runs the board's binary: [] when it is its own."""
+def program_of(board):
+    """How this host runs the board's binary."""
     arch = board["facts"]["debian_arch"]["value"]
     if arch == "amd64":
         return [str(BINARY)]
-    path, sysroot = ROOT / "build" / arch / "bin/tributary", ROOT / "build/sysroots" / f"bookworm-{arch}"
-    if shutil.which(EMULATORS[arch]) is None or not path.exists() or not sysroot.exists():
-        pytest.skip(f"{path} is not built (make cross ARCH={arch}), or qemu-user-static is not installed")
     core = "cortex-" + re.search(r"Cortex-(A\d+)", board["facts"]["cpu"]["value"]).group(1).lower()
-    return [EMULATORS[arch], "-cpu", core, "-L", str(sysroot), str(path)]
+    return emulated(arch, core)
 
 
 def peak_of(command):
@@ -44,7 +41,7 @@ def peak_of(command):
 def test_lives_within_its_memory(path, mosquitto, make_gateway, tmp_path, figure):
     board = json.loads(path.read_text())
     budget = board["budgets"][0]
-    program = emulated(board)
+    program = program_of(board)
     # The emulator's own memory is in the figure: what the program needs to say its version is known without it.
     emulator = max(0, peak_of(program) - peak_of([str(BINARY)]))
     gateway = make_gateway(mqtt_port=mosquitto.port, brokers=NOWHERE)
