@@ -66,7 +66,7 @@ _tributary() {
         '') COMPREPLY=($(compgen -W 'run check status list replay simulate bench store profile wipe version' -- "$word")) ;;
         ' run') COMPREPLY=($(compgen -W '--config --socket' -- "$word")) ;;
         ' check') COMPREPLY=($(compgen -W '--config --online --json' -- "$word")) ;;
-        ' status') COMPREPLY=($(compgen -W '--config --socket --json --metrics' -- "$word")) ;;
+        ' status') COMPREPLY=($(compgen -W '--config --socket --json --ledger --metrics' -- "$word")) ;;
         ' list') COMPREPLY=($(compgen -W '--json --markdown detectors downsamplers formats windows options commands' -- "$word")) ;;
         ' replay') COMPREPLY=($(compgen -f -W '--config --output --scores --compare --json --no-flush' -- "$word")) ;;
         ' simulate') COMPREPLY=($(compgen -W '--url --client-id --user --password-file --ca --mqtt-version --in-flight --prefix --machines --seed --faults --interval --duration --start --csv --truth --speed --print --json' -- "$word")) ;;

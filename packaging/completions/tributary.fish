@@ -11,6 +11,7 @@ complete -c tributary -n '__fish_use_subcommand' -a status -d 'Ask the running g
 complete -c tributary -n '__fish_seen_subcommand_from status' -s c -l config -rF -d 'Configuration file that names the socket'
 complete -c tributary -n '__fish_seen_subcommand_from status' -l socket -rF -d 'Control socket'
 complete -c tributary -n '__fish_seen_subcommand_from status' -l json -d 'Print JSON'
+complete -c tributary -n '__fish_seen_subcommand_from status' -l ledger -d 'Print what has become of every message, by stream, and of every record, by log'
 complete -c tributary -n '__fish_seen_subcommand_from status' -l metrics -d 'Print the metrics in Prometheus\' text format'
 complete -c tributary -n '__fish_use_subcommand' -a list -d 'List detectors, downsamplers, formats, windows, all configuration options, or all commands (as JSON)'
 complete -c tributary -n '__fish_seen_subcommand_from list' -a 'detectors downsamplers formats windows options commands'

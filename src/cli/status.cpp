@@ -12,7 +12,7 @@ namespace {
 
 struct StatusOptions {
     std::string config_path = kDefaultConfig, socket;
-    bool json = false, metrics = false;
+    bool json = false, metrics = false, ledger = false;
 };
 
 // The configured socket, when there is a readable configuration; it need not be the gateway's own at this moment.
@@ -24,7 +24,8 @@ std::string socket_of(const StatusOptions& options) {
 
 int status(const StatusOptions& options) {
     const auto socket = socket_of(options);
-    const auto answer = gateway::request(socket, options.metrics ? "metrics" : options.json ? "status json" : "status");
+    const std::string what = options.metrics ? "metrics" : options.ledger ? "ledger" : "status";
+    const auto answer = gateway::request(socket, options.json ? what + " json" : what);
     if (answer) {
         std::cout << *answer;
         if (!answer->ends_with('\n')) std::cout << '\n';
@@ -50,7 +51,11 @@ void add_status(CLI::App& app, int& exit_code) {
         ->capture_default_str();
     command->add_option("--socket", options->socket, "Control socket");
     auto* json = command->add_flag("--json", options->json, "Print JSON");
-    command->add_flag("--metrics", options->metrics, "Print the metrics in Prometheus' text format")->excludes(json);
+    auto* ledger = command->add_flag("--ledger", options->ledger,
+                                     "Print what has become of every message, by stream, and of every record, by log");
+    command->add_flag("--metrics", options->metrics, "Print the metrics in Prometheus' text format")
+        ->excludes(json)
+        ->excludes(ledger);
     command->callback([options, &exit_code] { exit_code = status(*options); });
 }
 

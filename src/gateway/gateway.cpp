@@ -195,10 +195,13 @@ std::string Control::mute(std::string_view arguments) {
 std::string Control::answer(std::string_view line) {
     if (line == "status") return status_text(snapshot());
     if (line == "status json") return status_json(snapshot()) + "\n";
-    if (line == "metrics") return metrics_.exposition();
+    if (line == "ledger") return ledger_text(snapshot().ledger);
+    if (line == "ledger json") return ledger_json(snapshot().ledger) + "\n";
+    if (line == "metrics") return metrics_.exposition(snapshot().ledger);
     if (line == "reload") return reload() + "\n";
     if (line.starts_with("mute ")) return mute(line.substr(5));
-    return "error: unknown request; known: status, status json, metrics, reload, mute SERIES DURATION\n";
+    return "error: unknown request; known: status, status json, ledger, ledger json, metrics, reload, mute SERIES "
+           "DURATION\n";
 }
 
 StatusSnapshot Control::snapshot() const {

@@ -321,16 +321,28 @@ std::string status_text(const StatusSnapshot& s) {
                         s.clock.epoch, s.repaired);
     if (s.clock.step_ns) out += base::format("  last step {}", base::format_duration(*s.clock.step_ns));
     out += '\n';
-    out +=
+    return out + ledger_text(s.ledger);
+}
+
+std::string ledger_text(const model::Ledger& ledger) {
+    std::string out =
         base::format("ledger  {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n", "stream", "received",
                      "forwarded", "summarised", "kept", "late", "rejected", "evicted", "duplicate", "pending");
-    for (const auto& [name, a] : s.ledger.streams)
+    for (const auto& [name, a] : ledger.streams)
         out += base::format("        {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n",
                             name.empty() ? "(no stream)" : name, a.received, a.fates[0], a.fates[1], a.fates[2],
                             a.fates[3], a.fates[4], a.fates[5], a.fates[6], a.pending());
-    for (const auto& [log, a] : s.ledger.logs)
+    for (const auto& [log, a] : ledger.logs)
         out += base::format("        log {:<16} appended {}  delivered {}  refused {}  thinned {}  pending {}\n",
                             model::log_name(log), a.appended, a.delivered, a.refused, a.thinned, a.pending());
+    return out;
+}
+
+std::string ledger_json(const model::Ledger& total) {
+    std::string out;
+    JsonObject top(out);
+    ledger(top, total);
+    top.end();
     return out;
 }
 

@@ -69,6 +69,9 @@ ClockTrouble clock_trouble(const ClockStatus& clock);
 
 std::string status_json(const StatusSnapshot& snapshot);
 std::string status_text(const StatusSnapshot& snapshot);
+// Every message and record, and what has become of it (design: promise P2).
+std::string ledger_text(const model::Ledger& ledger);
+std::string ledger_json(const model::Ledger& ledger);
 // For the status topic, without the closing brace: the sender adds the id.
 std::string status_record(const StatusSnapshot& snapshot);
 

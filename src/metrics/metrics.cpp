@@ -45,6 +45,38 @@ void add_families(std::vector<prometheus::MetricFamily>& out, const Families& fa
     }
 }
 
+prometheus::MetricFamily& counters(std::vector<prometheus::MetricFamily>& out, std::string name, std::string help) {
+    return out.emplace_back(
+        prometheus::MetricFamily{std::move(name), std::move(help), prometheus::MetricType::Counter, {}});
+}
+
+void count(prometheus::MetricFamily& family, std::vector<prometheus::ClientMetric::Label> labels, uint64_t value) {
+    prometheus::ClientMetric metric;
+    metric.label = std::move(labels);
+    metric.counter.value = static_cast<double>(value);
+    family.metric.push_back(std::move(metric));
+}
+
+void add_ledger(std::vector<prometheus::MetricFamily>& out, const model::Ledger& ledger) {
+    if (!ledger.streams.empty()) {
+        auto& received = counters(out, "tributary_ledger_received_total", "Messages taken in, by stream");
+        for (const auto& [name, account] : ledger.streams) count(received, {{"stream", name}}, account.received);
+        auto& settled = counters(out, "tributary_ledger_settled_total", "Messages that have their fate, by stream");
+        for (const auto& [name, account] : ledger.streams)
+            for (size_t i = 0; i < model::kFates; i++)
+                count(settled, {{"stream", name}, {"fate", std::string(model::kFateNames[i])}}, account.fates[i]);
+    }
+    if (!ledger.logs.empty()) {
+        auto& records = counters(out, "tributary_ledger_records_total", "Records of the output logs");
+        for (const auto& [log, a] : ledger.logs) {
+            const std::string name(model::log_name(log));
+            const std::pair<const char*, uint64_t> accounts[] = {
+                {"appended", a.appended}, {"delivered", a.delivered}, {"refused", a.refused}, {"thinned", a.thinned}};
+            for (const auto& [account, value] : accounts) count(records, {{"log", name}, {"account", account}}, value);
+        }
+    }
+}
+
 }  // namespace
 
 Counter& Registry::counter(const std::string& name, const std::string& help, const std::string& label_name,
@@ -91,7 +123,7 @@ std::vector<HealthState> Registry::health() const {
     return states;
 }
 
-std::string Registry::exposition() const {
+std::string Registry::exposition(const model::Ledger& ledger) const {
     std::vector<prometheus::MetricFamily> families;
     {
         const std::lock_guard lock(mutex_);
@@ -111,6 +143,7 @@ std::string Registry::exposition() const {
             families.push_back(std::move(health));
         }
     }
+    add_ledger(families, ledger);
     std::ostringstream out;
     prometheus::TextSerializer().Serialize(out, families);
     return std::move(out).str();

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "model/ledger.hpp"
+
 namespace tributary::metrics {
 
 class Counter {
@@ -53,7 +55,8 @@ class Registry {
     void degraded(const std::string& component, const std::string& code, const std::string& text);
     std::vector<HealthState> health() const;
 
-    std::string exposition() const;  // Prometheus text format 0.0.4
+    // Prometheus text format 0.0.4, with the ledger as tributary_ledger_*.
+    std::string exposition(const model::Ledger& ledger = {}) const;
 
   private:
     template <class Metric>

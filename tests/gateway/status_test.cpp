@@ -88,6 +88,13 @@ TEST_CASE("status: the JSON is JSON, says what is wrong, and its books balance")
                                          account["thinned"].get<int64_t>() + account["pending"].get<int64_t>());
 }
 
+TEST_CASE("status: the ledger alone is the same one") {
+    const auto s = snapshot();
+    CHECK(nlohmann::json::parse(ledger_json(s.ledger))["ledger"] == nlohmann::json::parse(status_json(s))["ledger"]);
+    CHECK(status_text(s).ends_with(ledger_text(s.ledger)));
+    CHECK(ledger_text({}).starts_with("ledger"));
+}
+
 TEST_CASE("status: nothing running yet is a status too") {
     const auto json = nlohmann::json::parse(status_json({}));
     CHECK(json["state"] == "ok");

@@ -73,3 +73,16 @@ TEST_CASE("many threads make and count at once") {
     for (int i = 0; i < 7; i++) sum += registry.counter("tributary_x_total", "X.", "n", std::to_string(i)).value();
     CHECK(sum == 4000);
 }
+
+TEST_CASE("the ledger is part of the exposition, a series per fate and account") {
+    tributary::model::Ledger ledger;
+    ledger.received("line \"1\"", 10);
+    ledger.settle("line \"1\"", tributary::model::Fate::summarised, 7);
+    ledger.logs[tributary::model::Log::thinned] = {5, 3, 1, 0};
+    const auto text = Registry().exposition(ledger);
+    for (const char* line :
+         {"tributary_ledger_received_total{stream=\"line \\\"1\\\"\"} 10\n", "fate=\"summarised\"} 7\n",
+          "fate=\"evicted\"} 0\n", "tributary_ledger_records_total{log=\"thinned\",account=\"delivered\"} 3\n"})
+        CHECK_MESSAGE(text.find(line) != std::string::npos, line);
+    CHECK(Registry().exposition().find("ledger") == std::string::npos);
+}

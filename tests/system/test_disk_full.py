@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness.gateway import check_balanced, pending, streams, unique_received, well
+from harness.gateway import check_balanced, pending, streams, tributary, unique_received, well
 from harness.numbered import Account
 from harness.publisher import publish_all
 from test_handover import Background
@@ -102,6 +102,11 @@ def test_thin_costs_resolution_and_no_history(disk, mosquitto, make_gateway, kaf
     status = gateway.wait_status(lambda s: unique_received(s) >= MESSAGES and pending(s) == 0, 120, "a drained gateway")
     check_balanced(status)
     books = streams(status)["all"]
+    # The three ways to ask for the books say the same.
+    ask = lambda *what: tributary("status", *what, "--socket", gateway.socket, timeout=20).stdout
+    assert json.loads(ask("--ledger", "--json"))["ledger"]["streams"] == status["ledger"]["streams"]
+    assert f'tributary_ledger_settled_total{{stream="all",fate="summarised"}} {books["summarised"]}\n' in ask("--metrics")
+    assert str(books["summarised"]) in ask("--ledger")
     counts, parts = collections.Counter(), 0
     for record in kafka.read(f"{prefix}.readings"):
         counts[json.loads(record.value)["series"]] += 1
