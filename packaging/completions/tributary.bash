@@ -4,7 +4,7 @@ _tributary() {
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$path ${COMP_WORDS[i]}" in
-            ' run'|' check'|' status'|' list'|' replay'|' simulate'|' bench'|' store'|' store ls'|' store verify'|' store repair'|' store export'|' store backup'|' store wipe'|' profile'|' profile detect'|' profile show'|' profile apply'|' wipe'|' version') path="$path ${COMP_WORDS[i]}" ;;
+            ' run'|' check'|' status'|' list'|' replay'|' simulate'|' bench'|' store'|' store ls'|' store verify'|' store repair'|' store export'|' store backup'|' store ship'|' store wipe'|' profile'|' profile detect'|' profile show'|' profile apply'|' wipe'|' version') path="$path ${COMP_WORDS[i]}" ;;
         esac
     done
     case "$path:$before" in
@@ -52,6 +52,8 @@ _tributary() {
         ' store export:-o'|' store export:--output') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' store backup:-c'|' store backup:--config') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' store backup:--store') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' store ship:-c'|' store ship:--config') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' store ship:--brokers') return ;;
         ' store wipe:-c'|' store wipe:--config') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' store wipe:--store') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' profile detect:--boards') COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -71,12 +73,13 @@ _tributary() {
         ' replay') COMPREPLY=($(compgen -f -W '--config --output --scores --compare --json --no-flush' -- "$word")) ;;
         ' simulate') COMPREPLY=($(compgen -W '--url --client-id --user --password-file --ca --mqtt-version --in-flight --prefix --machines --seed --faults --interval --duration --start --csv --truth --speed --print --json' -- "$word")) ;;
         ' bench') COMPREPLY=($(compgen -W '--dir --seconds --json' -- "$word")) ;;
-        ' store') COMPREPLY=($(compgen -W 'ls verify repair export backup wipe' -- "$word")) ;;
+        ' store') COMPREPLY=($(compgen -W 'ls verify repair export backup ship wipe' -- "$word")) ;;
         ' store ls') COMPREPLY=($(compgen -W '--config --store --json' -- "$word")) ;;
         ' store verify') COMPREPLY=($(compgen -W '--config --store --json' -- "$word")) ;;
         ' store repair') COMPREPLY=($(compgen -W '--config --store --json --to' -- "$word")) ;;
         ' store export') COMPREPLY=($(compgen -W '--config --store --log --from --to --format --output' -- "$word")) ;;
         ' store backup') COMPREPLY=($(compgen -f -W '--config --store --json' -- "$word")) ;;
+        ' store ship') COMPREPLY=($(compgen -f -W '--config --brokers' -- "$word")) ;;
         ' store wipe') COMPREPLY=($(compgen -W '--config --store --json --yes --damaged' -- "$word")) ;;
         ' profile') COMPREPLY=($(compgen -W 'detect show apply' -- "$word")) ;;
         ' profile detect') COMPREPLY=($(compgen -W '--boards --root --json' -- "$word")) ;;

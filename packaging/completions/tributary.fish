@@ -49,7 +49,7 @@ complete -c tributary -n '__fish_use_subcommand' -a bench -d 'Measure what this 
 complete -c tributary -n '__fish_seen_subcommand_from bench' -l dir -rF -d 'Folder on the disk to measure; a temporary folder is made in it'
 complete -c tributary -n '__fish_seen_subcommand_from bench' -l seconds -x -a '' -d 'About how long, in all'
 complete -c tributary -n '__fish_seen_subcommand_from bench' -l json -d 'Print JSON'
-complete -c tributary -n '__fish_use_subcommand' -a store -d 'Look into the store, check it, mend it, copy it, empty it'
+complete -c tributary -n '__fish_use_subcommand' -a store -d 'Look into the store, check it, mend it, copy it, send it, empty it'
 complete -c tributary -n '__fish_seen_subcommand_from store' -a ls -d 'Logs, cursors, sizes and damaged files beside it'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from ls' -s c -l config -rF -d 'Configuration file that names the store'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from ls' -l store -rF -d 'The store\'s file, instead of the configuration\'s'
@@ -76,6 +76,10 @@ complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subco
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from backup' -l store -rF -d 'The store\'s file, instead of the configuration\'s'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from backup' -l json -d 'Print JSON'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from backup' -F
+complete -c tributary -n '__fish_seen_subcommand_from store' -a ship -d 'Send to Kafka what is left in the store of a box that is gone, from this machine, with the same ids'
+complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from ship' -F
+complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from ship' -s c -l config -rF -d 'The box\'s configuration file'
+complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from ship' -l brokers -x -a '' -d 'Kafka, instead of the configuration\'s'
 complete -c tributary -n '__fish_seen_subcommand_from store' -a wipe -d 'Delete the store and all history in it; not while a gateway runs'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from wipe' -s c -l config -rF -d 'Configuration file that names the store'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from wipe' -l store -rF -d 'The store\'s file, instead of the configuration\'s'

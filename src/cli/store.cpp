@@ -7,7 +7,7 @@
 namespace tributary::cli {
 
 void add_store(CLI::App& app, int& exit_code) {
-    auto* store = app.add_subcommand("store", "Look into the store, check it, mend it, copy it, empty it");
+    auto* store = app.add_subcommand("store", "Look into the store, check it, mend it, copy it, send it, empty it");
     store->require_subcommand(1);
     auto options = std::make_shared<gateway::StoreOptions>();
     options->config_path = kDefaultConfig;
@@ -39,6 +39,13 @@ void add_store(CLI::App& app, int& exit_code) {
     auto* backup =
         add("backup", "Copy the store of this moment into one file, and check the copy", gateway::store_backup, true);
     backup->add_option("file", options->to, "The copy; must not exist")->required();
+    auto* ship = store->add_subcommand(
+        "ship", "Send to Kafka what is left in the store of a box that is gone, from this machine, with the same ids");
+    ship->add_option("file", options->path, "The box's store.db; its cursors advance, so work on a copy if in doubt")
+        ->required();
+    ship->add_option("-c,--config", options->config_path, "The box's configuration file")->capture_default_str();
+    ship->add_option("--brokers", options->brokers, "Kafka, instead of the configuration's");
+    ship->callback([options, &exit_code] { exit_code = gateway::store_ship(*options); });
     auto* wipe =
         add("wipe", "Delete the store and all history in it; not while a gateway runs", gateway::store_wipe, true);
     wipe->add_flag("--yes", options->yes, "Yes, it is meant");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `tributary store ls | verify | repair | export | backup | wipe`: asks store/inspect and prints for people or as JSON.
+// `tributary store ls | verify | repair | export | backup | ship | wipe`: asks store/inspect and prints for people or as JSON.
 // One thread, the caller's; needs no running gateway, and most of it goes beside one. For users: docs/store.md.
 // What it does not do: read or change the file itself.
 #pragma once
@@ -12,6 +12,7 @@ struct StoreOptions {
     std::string config_path, path;  // path "" = the configuration's store.path
     bool json = false;
     std::string to;                         // of repair and backup
+    std::string brokers;                    // of ship; "" = the configuration's
     bool yes = false, damaged_too = false;  // of wipe
     // Of export. from, to: sequence numbers, or times (RFC 3339); "" = from the first, to the last.
     std::string log = "intake", from, until, format = "jsonl", output;
@@ -24,6 +25,9 @@ int store_repair(const StoreOptions& options);
 int store_backup(const StoreOptions& options);
 int store_wipe(const StoreOptions& options);
 int store_export(const StoreOptions& options);
+// Sends what the file at `path` has not delivered, with the ids its gateway would have given, and goes on until all of
+// it is there or SIGINT. 1 = interrupted; the next call goes on.
+int store_ship(const StoreOptions& options);
 // `tributary wipe`, when a box leaves service: the store, what was set aside, and the session that the broker keeps for us.
 int decommission(const StoreOptions& options);
 
