@@ -33,15 +33,15 @@ void print_json(bool ok, const std::vector<config::Diagnostic>& diagnostics,
                 const std::vector<kafka::Finding>& findings) {
     std::string out;
     record::JsonObject object(out);
-    object.key("ok") += ok ? "true" : "false";
+    object.boolean("ok", ok);
     object.key("diagnostics") += config::render_json(diagnostics);
     auto& list = object.key("online");
     list += '[';
     for (const auto& finding : findings) {
         if (&finding != &findings.front()) list += ',';
         record::JsonObject one(list);
-        one.key("ok") += finding.ok ? "true" : "false";
-        one.key("warning") += finding.warning ? "true" : "false";
+        one.boolean("ok", finding.ok);
+        one.boolean("warning", finding.warning);
         one.text("text", finding.text).end();
     }
     list += ']';
@@ -62,7 +62,7 @@ int check(const CheckOptions& options) {
     if (options.json) {
         print_json(fine && reached, loaded.diagnostics, findings);
     } else {
-        for (const auto& diagnostic : loaded.diagnostics) std::cerr << config::render(diagnostic) << '\n';
+        std::cerr << config::render(loaded.diagnostics);
         if (fine) std::cout << summary(*loaded.settings) << '\n';
         for (const auto& finding : findings)
             std::cout << (finding.warning ? "warning " : finding.ok ? "ok      " : "FAILED  ") << finding.text << '\n';

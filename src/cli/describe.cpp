@@ -28,8 +28,8 @@ void append_options(std::string& out, const CLI::App& command) {
         one.text("names", names.empty() ? option->get_name(true) : names);
         one.text("help", option->get_description()).text("default", option->get_default_str());
         one.text("choices", choices_of(*option));
-        one.key("value") += option->get_items_expected_max() > 0 ? "true" : "false";
-        one.key("required") += option->get_required() ? "true" : "false";
+        one.boolean("value", option->get_items_expected_max() > 0);
+        one.boolean("required", option->get_required());
         one.end();
     }
     out += ']';
@@ -39,7 +39,7 @@ void append(std::string& out, const CLI::App& command, const std::string& name) 
     const auto below = command.get_subcommands([](const CLI::App*) { return true; });
     JsonObject one(out);
     one.text("name", name).text("summary", command.get_description());
-    one.key("group") += below.empty() ? "false" : "true";
+    one.boolean("group", !below.empty());
     append_options(one.key("options"), command);
     one.end();
     for (const auto* next : below) {

@@ -34,7 +34,7 @@ int status(const StatusOptions& options) {
     if (options.json) {
         std::string out;
         record::JsonObject object(out);
-        object.key("running") += "false";
+        object.boolean("running", false);
         object.text("socket", socket).text("code", answer.error().code).text("error", answer.error().message).end();
         std::cout << out << '\n';
     }

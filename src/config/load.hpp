@@ -56,6 +56,7 @@ std::string text_option(const model::OptionMap& options, std::span<const model::
 
 // For people: file:line:column, the source line, a caret, the hint.
 std::string render(const Diagnostic& diagnostic);
+std::string render(std::span<const Diagnostic> diagnostics);       // a line, or some, each
 std::string render_json(std::span<const Diagnostic> diagnostics);  // a JSON array
 
 // All keys with type, default and meaning, as Markdown tables: `tributary list options`, docs/configuration.md.

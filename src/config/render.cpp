@@ -94,6 +94,12 @@ std::string render(const Diagnostic& diagnostic) {
     return out;
 }
 
+std::string render(std::span<const Diagnostic> diagnostics) {
+    std::string out;
+    for (const auto& diagnostic : diagnostics) out += render(diagnostic) + "\n";
+    return out;
+}
+
 std::string render_json(std::span<const Diagnostic> diagnostics) {
     std::string out = "[";
     for (const auto& diagnostic : diagnostics) {

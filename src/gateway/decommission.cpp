@@ -14,13 +14,7 @@ namespace {
 std::string json_of(const store::Wiped& wiped, const base::Result<std::string>& session) {
     std::string out;
     record::JsonObject object(out);
-    auto& removed = object.key("removed");
-    for (const auto& path : wiped.removed) {
-        removed += &path == &wiped.removed.front() ? '[' : ',';
-        record::append_json_text(removed, path);
-    }
-    removed += wiped.removed.empty() ? "[]" : "]";
-    object.key("session_ended") += session ? "true" : "false";
+    object.texts("removed", wiped.removed).boolean("session_ended", session.ok());
     object.text("error", session ? "" : session.error().text()).end();
     return out;
 }
@@ -30,7 +24,7 @@ std::string json_of(const store::Wiped& wiped, const base::Result<std::string>& 
 int decommission(const StoreOptions& options) {
     const auto loaded = config::load(options.config_path);
     if (!loaded.ok()) {
-        for (const auto& found : loaded.diagnostics) std::cerr << config::render(found) << '\n';
+        std::cerr << config::render(loaded.diagnostics);
         return 2;
     }
     const auto& settings = *loaded.settings;

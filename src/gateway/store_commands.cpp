@@ -19,7 +19,6 @@ using record::JsonObject;
 
 int failed(const base::Error& error) { return store_failed(error.code, error.message); }
 std::string time_text(int64_t ns) { return base::format_time_ms(base::ns_to_ms(ns)); }
-void boolean(JsonObject& object, std::string_view name, bool value) { object.key(name) += value ? "true" : "false"; }
 
 template <class List, class Each>
 void list(JsonObject& object, std::string_view name, const List& all, Each each) {
@@ -32,10 +31,6 @@ void list(JsonObject& object, std::string_view name, const List& all, Each each)
         each(out, one);
     }
     out += ']';
-}
-
-void texts(JsonObject& object, std::string_view name, const std::vector<std::string>& all) {
-    list(object, name, all, [](std::string& out, const std::string& one) { record::append_json_text(out, one); });
 }
 
 void ranges(JsonObject& object, std::string_view name, const std::vector<store::LostRange>& all) {
@@ -78,7 +73,7 @@ std::string overview_json(const store::Overview& all) {
     streams.end();
     if (all.checkpoint_seq) object.integer("checkpoint", *all.checkpoint_seq);
     list(object, "configurations", all.config_seqs, [](std::string& o, uint64_t n) { record::append_integer(o, n); });
-    texts(object, "set_aside", all.set_aside);
+    object.texts("set_aside", all.set_aside);
     object.end();
     return out;
 }
@@ -113,12 +108,12 @@ std::string overview_text(const store::Overview& all) {
 std::string verified_json(const store::Verified& v) {
     std::string out;
     JsonObject object(out);
-    boolean(object, "ok", v.clean());
+    object.boolean("ok", v.clean());
     object.integer("blocks", v.blocks).integer("records", v.records);
-    boolean(object, "structure_checked", v.structure_checked);
+    object.boolean("structure_checked", v.structure_checked);
     ranges(object, "damaged", v.damaged);
     ranges(object, "missing", v.missing);
-    texts(object, "problems", v.problems);
+    object.texts("problems", v.problems);
     object.end();
     return out;
 }
@@ -141,7 +136,7 @@ void salvaged(JsonObject& object, const store::Salvaged& found) {
     object.integer("blocks", found.blocks).integer("records", found.records);
     ranges(object, "lost", found.lost);
     object.integer("pages", found.pages).integer("unreadable_pages", found.unreadable_pages);
-    boolean(object, "free_list_known", found.free_list_known);
+    object.boolean("free_list_known", found.free_list_known);
 }
 
 }  // namespace
@@ -160,7 +155,7 @@ StorePlace store_place(const StoreOptions& options) {
         place = {loaded.settings->store.path, loaded.settings->gateway.id, loaded.settings->kafka.prefix, 0};
         return place;
     }
-    for (const auto& found : loaded.diagnostics) std::cerr << config::render(found) << '\n';
+    std::cerr << config::render(loaded.diagnostics);
     std::cerr << "or name the file: --store /var/lib/tributary/store.db\n";
     place.exit_code = 2;
     return place;
@@ -200,7 +195,7 @@ int store_repair(const StoreOptions& options) {
     if (options.json) {
         std::string out;
         JsonObject object(out);
-        boolean(object, "needed", done.needed);
+        object.boolean("needed", done.needed);
         if (done.needed) {
             object.text("set_aside", done.set_aside).text("also", done.also);
             salvaged(object, done.salvaged);
@@ -249,7 +244,7 @@ int store_wipe(const StoreOptions& options) {
     std::string out;
     if (options.json) {
         JsonObject object(out);
-        texts(object, "removed", done->removed);
+        object.texts("removed", done->removed);
         object.end();
     } else {
         for (const auto& path : done->removed) out += "removed " + path + "\n";

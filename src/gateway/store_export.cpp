@@ -165,7 +165,7 @@ void Exporter::control(const model::IntakeRecord& record) {
     } else if (const auto* mute = std::get_if<model::MuteRecord>(&record.body)) {
         object.text("control", "mute").text("series", mute->series).integer("until", base::ns_to_ms(mute->until_ns));
     } else if (const auto* session = std::get_if<model::SessionRecord>(&record.body)) {
-        object.text("control", "session").key("connected") += session->connected ? "true" : "false";
+        object.text("control", "session").boolean("connected", session->connected);
     } else if (std::holds_alternative<model::TickRecord>(record.body)) {
         object.text("control", "tick");
     } else {

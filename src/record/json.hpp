@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace tributary::record {
 
@@ -32,6 +33,22 @@ class JsonObject {
     template <class Integer>
     JsonObject& integer(std::string_view name, Integer value) {
         append_integer(key(name), value);
+        return *this;
+    }
+    JsonObject& boolean(std::string_view name, bool value) {
+        key(name) += value ? "true" : "false";
+        return *this;
+    }
+    template <class Texts>
+    JsonObject& texts(std::string_view name, const Texts& values) {
+        auto& out = key(name);
+        out += '[';
+        bool first = true;
+        for (const auto& value : values) {
+            if (!std::exchange(first, false)) out += ',';
+            append_json_text(out, value);
+        }
+        out += ']';
         return *this;
     }
     // The member's name; the caller appends its value.
