@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/clock.hpp"
 
-#include <sys/timex.h>
-
 #include <charconv>
 #include <cstdlib>
 #include <ctime>
@@ -10,6 +8,7 @@
 #include <string_view>
 
 #include "base/files.hpp"
+#include "base/kernel_clock.hpp"
 
 namespace tributary::base {
 namespace {
@@ -48,9 +47,7 @@ bool SystemClock::synchronised() const {
         const auto state = read_file(file);
         return state && says_synchronised(*state, boot_ns());
     }
-    timex state{};
-    const int result = adjtimex(&state);
-    return result != -1 && result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
+    return kernel_synchronised();
 }
 
 uint64_t SystemClock::boot() const {

@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // tributary-clock FILE, see README.md. On a temporary file system: it is written every five seconds.
-#include <sys/timex.h>
 #include <systemd/sd-daemon.h>
 
 #include <cstdio>
 #include <ctime>
 #include <string>
 
+#include "base/kernel_clock.hpp"
+
 namespace {
 
 constexpr timespec kPause{5, 0};
-
-bool synchronised() {
-    timex state{};
-    const int result = adjtimex(&state);
-    return result != -1 && result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
-}
 
 bool write_state(const std::string& path) {
     timespec now{};
@@ -24,7 +19,7 @@ bool write_state(const std::string& path) {
     const std::string fresh = path + ".new";
     std::FILE* file = std::fopen(fresh.c_str(), "we");
     if (file == nullptr) return false;
-    const bool written = std::fprintf(file, "%lld %d\n", boot_ns, synchronised() ? 1 : 0) > 0;
+    const bool written = std::fprintf(file, "%lld %d\n", boot_ns, tributary::base::kernel_synchronised() ? 1 : 0) > 0;
     return std::fclose(file) == 0 && written && std::rename(fresh.c_str(), path.c_str()) == 0;
 }
 
