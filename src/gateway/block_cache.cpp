@@ -45,6 +45,15 @@ BlockPointer BlockCache::find(model::Log log, uint64_t seq) const {
     return nullptr;
 }
 
+base::Result<BlockSource> BlockSource::open(const BlockCache& cache, store::Store& store, metrics::Registry& metrics,
+                                            std::vector<uint64_t> poison) {
+    auto reader = store.reader();
+    if (!reader) return reader.error();
+    BlockSource source(cache, std::move(*reader), metrics);
+    source.set_poison(std::move(poison));
+    return source;
+}
+
 BlockPointer BlockSource::at(model::Log log, uint64_t seq) {
     while (seq < cache_.end(log)) {
         if (auto block = cache_.find(log, seq)) return block;

@@ -42,6 +42,10 @@ class BlockSource {
     BlockSource(const BlockCache& cache, std::unique_ptr<store::Reader> reader, metrics::Registry& metrics)
         : cache_(cache), reader_(std::move(reader)), metrics_(metrics) {}
 
+    // With a reader of its own; poison as in set_poison().
+    static base::Result<BlockSource> open(const BlockCache& cache, store::Store& store, metrics::Registry& metrics,
+                                          std::vector<uint64_t> poison);
+
     // The block that holds seq or, where a range is gone, the next one; null at the end (or while the store cannot be
     // read).
     BlockPointer at(model::Log log, uint64_t seq);

@@ -59,6 +59,7 @@ class Control {
     std::string answer(std::string_view line);
     std::string mute(std::string_view arguments);
     StatusSnapshot snapshot() const;
+    model::Ledger ledger() const { return runtime_ ? runtime_->ledger() : model::Ledger(); }
     void ping();
 
     const RunOptions options_;
@@ -195,9 +196,9 @@ std::string Control::mute(std::string_view arguments) {
 std::string Control::answer(std::string_view line) {
     if (line == "status") return status_text(snapshot());
     if (line == "status json") return status_json(snapshot()) + "\n";
-    if (line == "ledger") return ledger_text(snapshot().ledger);
-    if (line == "ledger json") return ledger_json(snapshot().ledger) + "\n";
-    if (line == "metrics") return metrics_.exposition(snapshot().ledger);
+    if (line == "ledger") return ledger_text(ledger());
+    if (line == "ledger json") return ledger_json(ledger()) + "\n";
+    if (line == "metrics") return metrics_.exposition(ledger());
     if (line == "reload") return reload() + "\n";
     if (line.starts_with("mute ")) return mute(line.substr(5));
     return "error: unknown request; known: status, status json, ledger, ledger json, metrics, reload, mute SERIES "
@@ -242,7 +243,7 @@ int run(const RunOptions& options) {
     mallopt(M_MMAP_THRESHOLD, 128 << 10);
     mallopt(M_TRIM_THRESHOLD, 256 << 10);
     auto loaded = load_and_validate(options.config_path);
-    for (const auto& diagnostic : loaded.diagnostics) std::fputs((config::render(diagnostic) + "\n").c_str(), stderr);
+    std::fputs(config::render(loaded.diagnostics).c_str(), stderr);
     if (!loaded.ok()) return 2;
     base::log::set_level(loaded.settings->gateway.log_level);
     return Control(options, std::move(*loaded.settings)).run();

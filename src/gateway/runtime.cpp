@@ -86,13 +86,7 @@ base::Result<std::unique_ptr<Runtime>> Runtime::start(const config::Settings& se
 
 Runtime::~Runtime() { stop(); }
 
-base::Result<BlockSource> Runtime::source() {
-    auto reader = store_->reader();
-    if (!reader) return reader.error();
-    BlockSource made(cache_, std::move(*reader), metrics_);
-    if (poison_) made.set_poison(poison_->skips());
-    return made;
-}
+base::Result<BlockSource> Runtime::source() { return BlockSource::open(cache_, *store_, metrics_, poison_->skips()); }
 
 base::Result<> Runtime::open() {
     store::Options options{settings_.store.path, settings_.store.max_size_bytes};
@@ -118,7 +112,7 @@ base::Result<> Runtime::open() {
                        !settings_.mqtt.events_topic.empty(), settings_.store.adaptive_gather,
                        when_full_by_name(settings_.store.when_full)},
         *store_, std::move(*writers), *open_block_, cache_, metrics_, clock_, arrival_);
-    if (poison_) writer_->set_poison(poison_->skips());
+    writer_->set_poison(poison_->skips());
     auto engine_source = source();
     if (!engine_source) return engine_source.error();
     engine_ = std::make_unique<EngineLoop>(std::move(*engine_source), *writer_, *open_block_, arrival_, clock_,
@@ -144,7 +138,7 @@ base::Result<> Runtime::open() {
     writer_->start(
         session_.get(), [this] { engine_->wake(); },
         [this] {
-            if (kafka_) kafka_->wake();
+            kafka_->wake();
             if (events_) events_->wake();
         });
     engine_->start([this] { kafka_->wake(); });
@@ -370,12 +364,8 @@ void Runtime::fill(StatusSnapshot& s) const {
     s.ladder = writer_->ladder();
     s.store_open = true;
     s.queue_bytes = static_cast<int64_t>(open_block_->bytes_in_use());
-    s.ledger = writer_->ledger();
-    const auto cursors = writer_->cursors();
-    for (const auto log : model::kLogs) {
-        const auto found = cursors.find(kafka_cursor(log));
-        s.logs.push_back({log, writer_->next_seq(log), found == cursors.end() ? 1 : found->second});
-    }
+    s.ledger = ledger();
+    s.logs = log_status(*writer_);
     s.oldest_unsent_ns = oldest_unsent_ns();
     if (events_)
         s.events = {settings_.mqtt.events_topic, events_->connected(), events_->published(), events_->cursor()};

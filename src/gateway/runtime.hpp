@@ -33,6 +33,7 @@ class Runtime {
     // Everything made progress or had nothing to do since the last call: the watchdog's question.
     bool alive();
     bool lost() const { return writer_->lost(); }  // the store had to be set aside: begin anew
+    model::Ledger ledger() const { return writer_->ledger(); }
     void fill(StatusSnapshot& snapshot) const;
 
   private:

@@ -13,6 +13,7 @@
 #include "config/load.hpp"
 #include "gateway/engine_loop.hpp"
 #include "gateway/kafka_loop.hpp"
+#include "gateway/status.hpp"
 #include "gateway/store_commands.hpp"
 #include "store/inspect.hpp"
 
@@ -29,15 +30,14 @@ class Shipment {
 
     base::Result<> open();
     void start();
-    uint64_t waiting() const;   // records that have not gone, as far as one knows
-    base::Result<bool> done();  // all of them have
+    uint64_t waiting() const { return gateway::waiting(log_status(*writer_)); }  // records, as far as one knows
+    base::Result<bool> done();                                                   // all of them have
     void stop();
     kafka::Status status() const { return kafka_->status(); }
     std::string trouble() const;  // what is wrong now, in plain words
-    model::Ledger ledger() const { return writer_->ledger(); }
 
   private:
-    base::Result<BlockSource> source();
+    base::Result<BlockSource> source() { return BlockSource::open(cache_, *store_, metrics_, poison_->skips()); }
 
     const config::Settings settings_;
     base::SystemClock clock_;
@@ -53,14 +53,6 @@ class Shipment {
     std::unique_ptr<EngineLoop> engine_;
     std::unique_ptr<KafkaLoop> kafka_;
 };
-
-base::Result<BlockSource> Shipment::source() {
-    auto reader = store_->reader();
-    if (!reader) return reader.error();
-    BlockSource made(cache_, std::move(*reader), metrics_);
-    made.set_poison(poison_->skips());
-    return made;
-}
 
 base::Result<> Shipment::open() {
     auto store = store::Store::open({settings_.store.path, kAnySize});
@@ -124,18 +116,6 @@ void Shipment::start() {
     kafka_->start();
 }
 
-uint64_t Shipment::waiting() const {
-    const auto cursors = writer_->cursors();
-    uint64_t sum = 0;
-    for (const auto log : model::kLogs) {
-        if (log == model::Log::refused || log == model::Log::status) continue;
-        const auto found = cursors.find(kafka_cursor(log));
-        const uint64_t cursor = found == cursors.end() ? 1 : std::max<uint64_t>(found->second, 1);
-        sum += writer_->next_seq(log) - std::min(cursor, writer_->next_seq(log));
-    }
-    return sum;
-}
-
 base::Result<bool> Shipment::done() {
     if (writer_->lost()) return base::Error{"TRB-STORE-005", "the store had to be set aside; start again"};
     const auto clocks = writer_->clocks();
@@ -184,7 +164,7 @@ class Signals {
 
 int store_ship(const StoreOptions& options) {
     auto loaded = config::load(options.config_path);
-    for (const auto& found : loaded.diagnostics) std::cerr << config::render(found) << '\n';
+    std::cerr << config::render(loaded.diagnostics);
     if (!loaded.ok()) return 2;
     auto settings = std::move(*loaded.settings);
     settings.store.path = options.path;

@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
+#include "gateway/writer.hpp"
 #include "record/json.hpp"
 
 namespace tributary::gateway {
@@ -20,18 +21,6 @@ bool all_ok(const StatusSnapshot& s) {
     return std::all_of(s.health.begin(), s.health.end(), [](const auto& h) { return h.ok; });
 }
 
-void boolean(JsonObject& object, std::string_view name, bool value) { object.key(name) += value ? "true" : "false"; }
-
-void texts(JsonObject& object, std::string_view name, const std::vector<std::string>& values) {
-    auto& out = object.key(name);
-    out += '[';
-    for (size_t i = 0; i < values.size(); i++) {
-        if (i > 0) out += ',';
-        record::append_json_text(out, values[i]);
-    }
-    out += ']';
-}
-
 void health(JsonObject& parent, const StatusSnapshot& s) {
     auto& out = parent.key("health");
     out += '[';
@@ -40,7 +29,7 @@ void health(JsonObject& parent, const StatusSnapshot& s) {
         if (i > 0) out += ',';
         JsonObject one(out);
         one.text("component", h.component);
-        boolean(one, "ok", h.ok);
+        one.boolean("ok", h.ok);
         if (!h.ok) one.text("code", h.code).text("text", h.text);
         one.text("since", base::format_time_ms(base::ns_to_ms(h.since_ns)));
         one.end();
@@ -80,7 +69,7 @@ double rounded(double value) { return static_cast<double>(static_cast<int64_t>(v
 
 void mqtt_and_kafka(JsonObject& top, const StatusSnapshot& s) {
     JsonObject mqtt(top.key("mqtt"));
-    boolean(mqtt, "connected", s.mqtt.connected);
+    mqtt.boolean("connected", s.mqtt.connected);
     mqtt.text("url", s.mqtt.url).text("error", s.mqtt.error);
     mqtt.integer("connections", s.mqtt.connections)
         .integer("received", s.mqtt.received)
@@ -88,17 +77,17 @@ void mqtt_and_kafka(JsonObject& top, const StatusSnapshot& s) {
     mqtt.integer("acknowledged", s.mqtt.acknowledged).integer("stale_acks", s.mqtt.stale_acks);
     mqtt.integer("acks_waiting", static_cast<uint64_t>(s.mqtt.acks_waiting))
         .integer("dropped_connections", s.mqtt.dropped_connections);
-    texts(mqtt, "filters", s.mqtt.filters);
-    texts(mqtt, "without_promise", s.mqtt.without_promise);
+    mqtt.texts("filters", s.mqtt.filters);
+    mqtt.texts("without_promise", s.mqtt.without_promise);
     if (!s.events.topic.empty()) {
         JsonObject events(mqtt.key("events"));
         events.text("topic", s.events.topic);
-        boolean(events, "connected", s.events.connected);
+        events.boolean("connected", s.events.connected);
         events.integer("published", s.events.published).integer("cursor", s.events.cursor).end();
     }
     mqtt.end();
     JsonObject kafka(top.key("kafka"));
-    boolean(kafka, "connected", s.kafka.connected);
+    kafka.boolean("connected", s.kafka.connected);
     kafka.text("brokers", s.kafka_brokers).text("error", s.kafka.error);
     kafka.integer("delivered", s.kafka.delivered).integer("refused", s.kafka.refused).integer("resent", s.kafka.resent);
     kafka.integer("clamped", s.kafka.clamped).integer("producers", s.kafka.producers);
@@ -122,7 +111,7 @@ void bounds(JsonObject& parent, const engine::Stats& stats) {
 
 void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
     JsonObject store(top.key("store"));
-    boolean(store, "open", s.store_open);
+    store.boolean("open", s.store_open);
     store.text("path", s.store_path)
         .integer("file_bytes", s.store.file_bytes)
         .integer("used_bytes", s.store.used_bytes);
@@ -247,6 +236,23 @@ ClockTrouble clock_trouble(const ClockStatus& clock) {
     return {};
 }
 
+std::vector<LogStatus> log_status(const Writer& writer) {
+    std::vector<LogStatus> logs;
+    const auto cursors = writer.cursors();
+    for (const auto log : model::kLogs) {
+        const auto found = cursors.find(kafka_cursor(log));
+        logs.push_back({log, writer.next_seq(log), found == cursors.end() ? 1 : found->second});
+    }
+    return logs;
+}
+
+uint64_t waiting(const std::vector<LogStatus>& logs) {
+    uint64_t sum = 0;
+    for (const auto& log : logs)
+        if (log.log != model::Log::refused) sum += log.waiting();
+    return sum;
+}
+
 std::string status_record(const StatusSnapshot& s) {
     std::string out;
     JsonObject top(out);
@@ -270,10 +276,7 @@ std::string status_json(const StatusSnapshot& s) {
         .number("delivered_per_s", rounded(s.delivered_per_s))
         .end();
     JsonObject lag(top.key("lag"));
-    uint64_t waiting = 0;
-    for (const auto& log : s.logs)
-        if (log.log != model::Log::refused) waiting += log.waiting();
-    lag.integer("records", waiting).number("age_s", rounded(lag_seconds(s))).end();
+    lag.integer("records", waiting(s.logs)).number("age_s", rounded(lag_seconds(s))).end();
     mqtt_and_kafka(top, s);
     store_and_engine(top, s);
     clock(top, s);
@@ -307,12 +310,9 @@ std::string status_text(const StatusSnapshot& s) {
                         s.engine.series, s.engine.bounds.open, s.engine.open_events, s.engine.late, s.engine.dead,
                         s.engine.stamp_replaced);
     out += bounds_text(s.engine);
-    uint64_t waiting = 0;
-    for (const auto& log : s.logs)
-        if (log.log != model::Log::refused) waiting += log.waiting();
     out += base::format("kafka   {} {}  {:.1f} rec/s  delivered {}  refused {}  waiting {}  lag {}\n",
                         s.kafka.connected ? "connected to" : "NOT connected to", s.kafka_brokers, s.delivered_per_s,
-                        s.kafka.delivered, s.kafka.refused, waiting,
+                        s.kafka.delivered, s.kafka.refused, waiting(s.logs),
                         base::format_duration(static_cast<int64_t>(lag_seconds(s)) * 1'000'000'000));
     if (s.context_incomplete > 0)
         out += base::format("        {} ranges of raw context lack messages that were deleted before\n",

@@ -20,11 +20,17 @@
 
 namespace tributary::gateway {
 
+class Writer;
+
 struct LogStatus {
     model::Log log = model::Log::intake;
     uint64_t next_seq = 1, kafka_cursor = 1;
     uint64_t waiting() const { return next_seq > kafka_cursor ? next_seq - kafka_cursor : 0; }
 };
+
+// Of all logs, intake first; and what of them Kafka has not. What it refused is not waiting.
+std::vector<LogStatus> log_status(const Writer& writer);
+uint64_t waiting(const std::vector<LogStatus>& logs);
 
 struct StatusSnapshot {
     std::string gateway, version, config_path;

@@ -131,9 +131,9 @@ class Writer {
     bool take(Step step);
     ThinLimits thin_limits();
     void count(Step step, const ThinPlan& plan);
-    void report_level();
+    void report_level(int64_t used_bytes, int64_t cap_bytes);
     uint64_t cursor(const std::string& name) const;
-    int64_t cap_bytes() const;
+    int64_t cap_of(const store::Usage& usage) const;
     void published(Transaction& transaction, const std::vector<store::Appended>& appended);
     void plan_trim(store::Batch& batch, bool at_any_price = false);
     void merge_locked(Pending&& part, int64_t due_ns);

@@ -75,7 +75,7 @@ uint64_t Writer::cursor(const std::string& name) const {
     return found == cursors_.end() ? 0 : found->second;
 }
 
-int64_t Writer::cap_bytes() const { return std::min(settings_.max_size_bytes, store_.usage().room_bytes); }
+int64_t Writer::cap_of(const store::Usage& usage) const { return std::min(settings_.max_size_bytes, usage.room_bytes); }
 
 ThinLimits Writer::thin_limits() {
     ThinLimits limits;
@@ -101,7 +101,8 @@ ThinLimits Writer::thin_limits() {
 
 // The next step of the ladder that finds something. at_any_price: a commit found no room.
 bool Writer::relieve(bool at_any_price) {
-    const int64_t used = store_.usage().used_bytes, cap = cap_bytes();
+    const auto usage = store_.usage();
+    const int64_t used = usage.used_bytes, cap = cap_of(usage);
     // In a store that is half empty dropping would not help: something is too big for it.
     const Level level = !at_any_price ? level_of(used, cap) : used > cap / 2 ? Level::full : Level::filling;
     {
@@ -109,7 +110,7 @@ bool Writer::relieve(bool at_any_price) {
         ladder_.level = level;
         if (stopping_) return false;
     }
-    report_level();
+    report_level(used, cap);
     if (level == Level::roomy && !disk_trouble_) return wants_room_ = false;
     if (trim()) return true;  // what is delivered goes before anything is thinned
     if (level == Level::roomy) {
@@ -128,11 +129,9 @@ bool Writer::relieve(bool at_any_price) {
 
 bool Writer::take(Step step) {
     if (!thinner_) {
-        auto reader = store_.reader();
-        if (!reader) return false;
-        BlockSource source(cache_, std::move(*reader), metrics_);
-        source.set_poison(poison_);
-        thinner_ = std::make_unique<Thinner>(std::move(source));
+        auto source = BlockSource::open(cache_, store_, metrics_, poison_);
+        if (!source) return false;
+        thinner_ = std::make_unique<Thinner>(std::move(*source));
     }
     const auto limits = thin_limits();
     auto plan = thinner_->plan(step, limits);
@@ -181,20 +180,18 @@ LadderStats Writer::ladder() const {
 }
 
 // A state of health from the first step on until there is room again.
-void Writer::report_level() {
+void Writer::report_level(int64_t used_bytes, int64_t cap_bytes) {
     const auto stats = ladder();
     if (stats.level == Level::roomy) {
-        const auto usage = store_.usage();
-        if (disk_trouble_ && usage.used_bytes < cap_bytes() / 100 * kCalmPercent) {
+        if (disk_trouble_ && used_bytes < cap_bytes / 100 * kCalmPercent) {
             disk_trouble_ = false;
             metrics_.healthy("disk");
         }
         return;
     }
     disk_trouble_ = true;
-    const auto usage = store_.usage();
-    const std::string how = base::format("the store is filling up ({} of {})", base::format_size(usage.used_bytes),
-                                         base::format_size(cap_bytes()));
+    const std::string how =
+        base::format("the store is filling up ({} of {})", base::format_size(used_bytes), base::format_size(cap_bytes));
     if (settings_.when_full == WhenFull::block)
         metrics_.degraded("disk", "TRB-DISK-003", how + "; when it is full the MQTT broker has to keep what comes");
     else if (stats.level == Level::full || settings_.when_full == WhenFull::drop_oldest)

@@ -26,7 +26,8 @@ void Writer::plan_trim(store::Batch& batch, bool at_any_price) {
         const auto found = batch.cursors.find(name);
         return found != batch.cursors.end() ? found->second : cursor(name);
     };
-    const int64_t used = store_.usage().used_bytes, cap = cap_bytes();
+    const auto usage = store_.usage();
+    const int64_t used = usage.used_bytes, cap = cap_of(usage);
     const bool tight = used > cap / 2, full = at_any_price || level_of(used, cap) == Level::full;
     const int64_t keep_from = tight ? INT64_MAX : arrival_.now_ns() - settings_.history_ns;
     for (const auto log :
