@@ -12,6 +12,14 @@ constexpr bool kSlow = true;
 constexpr bool kSlow = false;
 #endif
 
+// Each reading that was sent, by itself or in a summary, and right.
+void all_there_once(const Arrived& arrived, const Plan& plan) {
+    CHECK(arrived.holes == 0);
+    CHECK(arrived.wrong == 0);
+    CHECK(arrived.repeated == 0);
+    CHECK(arrived.total == static_cast<uint64_t>(plan.series) * static_cast<uint64_t>(plan.seconds));
+}
+
 // The whole story; the outage lasts as long as the plan.
 void outage(const char* what, const Plan& plan) {
     const int64_t every = 40'000;
@@ -29,11 +37,8 @@ void outage(const char* what, const Plan& plan) {
     const uint64_t asked = context_readings(plan, every);
     report(what, plan, box, arrived, asked);
     CHECK(box.store.most_bytes <= plan.cap_bytes);
-    CHECK(arrived.holes == 0);
-    CHECK(arrived.wrong == 0);
-    CHECK(arrived.repeated == 0);
+    all_there_once(arrived, plan);
     CHECK(arrived.evicted == 0);
-    CHECK(arrived.total == static_cast<uint64_t>(plan.series) * static_cast<uint64_t>(plan.seconds));
     CHECK(arrived.thinned + arrived.raws == arrived.total);
     CHECK(arrived.events == alarms(plan, every));
     CHECK(arrived.context.size() >= asked - arrived.events);  // the last ranges may be under way
@@ -85,10 +90,7 @@ TEST_CASE("outage: a crash at any step of the ladder, before its commit or behin
     drain_all(box, kafka, arrived);
     arrived.check();
     report("outage, crashes", plan, box, arrived, context_readings(plan, every));
-    CHECK(arrived.holes == 0);
-    CHECK(arrived.wrong == 0);
-    CHECK(arrived.repeated == 0);
-    CHECK(arrived.total == static_cast<uint64_t>(plan.series) * static_cast<uint64_t>(plan.seconds));
+    all_there_once(arrived, plan);
     check_books(box, plan, arrived);
     CHECK(take(store::verify(path)).clean());  // a log has no holes, whatever was thinned
 }
@@ -117,10 +119,7 @@ TEST_CASE("outage: Kafka slow but there, while messages become summaries: each h
     arrived.check();
     report("outage, slow Kafka", plan, box, arrived, context_readings(plan, every));
     CHECK(box.store.most_bytes <= plan.cap_bytes);
-    CHECK(arrived.holes == 0);
-    CHECK(arrived.wrong == 0);
-    CHECK(arrived.repeated == 0);
-    CHECK(arrived.total == static_cast<uint64_t>(plan.series) * static_cast<uint64_t>(plan.seconds));
+    all_there_once(arrived, plan);
     check_books(box, plan, arrived);
 }
 

@@ -54,8 +54,7 @@ def test_block_the_broker_keeps_what_does_not_fit(disk, mosquitto, make_gateway,
                            store_extra='max_size = "1GiB"\nmin_free = "4MiB"\nwhen_full = "block"')
     gateway.start()
     mosquitto.wait_subscribed()
-    kafka.kill9()
-    try:
+    with kafka.away():
         load = Background(publish_all, mosquitto.port, bulky(MESSAGES), rate=3000)
         status = gateway.wait_status(lambda s: not well(s, "store") and not well(s, "disk"), 120, "a store that is full")
         assert {e["code"] for e in status["health"] if e["component"] in ("store", "disk")} == {"TRB-STORE-004", "TRB-DISK-003"}
@@ -75,8 +74,6 @@ def test_block_the_broker_keeps_what_does_not_fit(disk, mosquitto, make_gateway,
         (disk / "others").unlink()
         figure("disk_full.block.kept_by_broker", MESSAGES - stuck)
         assert gateway.status()["store"]["ladder"]["evicted_messages"] == 0
-    finally:
-        kafka.start()
     gateway.wait_drained(MESSAGES, timeout=120)
     account = Account(kafka.read(f"{prefix}.readings"), MESSAGES)
     assert account.lost == [] and account.strange == []
@@ -90,15 +87,12 @@ def test_thin_costs_resolution_and_no_history(disk, mosquitto, make_gateway, kaf
                            store_extra='max_size = "1GiB"\nmin_free = "4MiB"')
     gateway.start()
     mosquitto.wait_subscribed()
-    kafka.kill9()
-    try:
+    with kafka.away():
         load = Background(publish_all, mosquitto.port, bulky(MESSAGES), rate=2000)
         gateway.wait_status(lambda s: s["store"]["ladder"]["thinned_messages"] > 0, 120, "the first summaries")
         load.finish(120)
         # All of it fits now: nothing waits in the broker.
         gateway.wait_status(lambda s: unique_received(s) >= MESSAGES, 120, "all messages on disk")
-    finally:
-        kafka.start()
     status = gateway.wait_status(lambda s: unique_received(s) >= MESSAGES and pending(s) == 0, 120, "a drained gateway")
     check_balanced(status)
     books = streams(status)["all"]

@@ -109,14 +109,11 @@ def test_kafka_down_for_30_seconds(mosquitto, make_gateway, kafka, prefix, figur
     mosquitto.wait_subscribed()
     load = Background(publish_all, mosquitto.port, numbered(MESSAGES), rate=1000)
     time.sleep(5)
-    try:
-        kafka.kill9()
+    with kafka.away():
         time.sleep(15)
         status = gateway.status()
         assert not well(status, "kafka"), status
         time.sleep(15)
-    finally:
-        kafka.start()
     load.finish(120)
     account = settle(gateway, kafka, f"{prefix}.readings", MESSAGES, figure, "handover.kafka_down")
     figure("handover.kafka_down.reordered", account.reordered)

@@ -19,11 +19,8 @@ def test_kafka_away_for_65_seconds(make_mosquitto, make_gateway, kafka, prefix, 
     messages = numbered(count, series=100)
     with Publisher(broker.port) as publisher:
         publisher.publish((next(messages) for _ in range(RATE * 15)), rate=RATE)
-        kafka.kill9()
-        try:
+        with kafka.away():
             publisher.publish((next(messages) for _ in range(RATE * AWAY)), rate=RATE)
-        finally:
-            kafka.start()
         publisher.publish(messages, rate=RATE)
         publisher.finish()
     gateway.wait_drained(count, timeout=60)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Apache Kafka broker, and a reader that shares no code with the gateway."""
+import contextlib
 import dataclasses
 import pathlib
 import subprocess
@@ -38,6 +39,15 @@ class Kafka(Child):
         self.port = free_port(2)
         self.brokers = f"127.0.0.1:{self.port}"
         super().__init__([SCRIPT, "run", self.folder, self.port], self.folder / "kafka.log")
+
+    @contextlib.contextmanager
+    def away(self):
+        """Killed, and there again at the end, whatever happened meanwhile."""
+        self.kill9()
+        try:
+            yield
+        finally:
+            self.start()
 
     def start(self):
         super().start()
