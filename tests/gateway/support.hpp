@@ -20,8 +20,8 @@
 namespace tributary::gateway {
 
 struct TempFolder {
-    TempFolder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "tributary-gateway-XXXXXX").string();
+    explicit TempFolder(const std::filesystem::path& in = std::filesystem::temp_directory_path()) {
+        std::string pattern = (in / "tributary-gateway-XXXXXX").string();
         REQUIRE(mkdtemp(pattern.data()) != nullptr);
         path = pattern;
     }
