@@ -13,7 +13,7 @@ constexpr uint64_t kReplayMessages = 500'000;
 constexpr uint64_t kReplayBytes = 128 << 20;
 // ...or when time has passed, at a pace that keeps checkpoints within this many bytes a day.
 constexpr double kCheckpointBytesADay = 64.0 * 1024 * 1024;
-constexpr int64_t kRefreshEvery = 5 * base::kNsPerSecond;  // what walks all series
+constexpr int64_t kRefreshEvery = 5 * base::kNsPerSecond;        // what walks all series
 constexpr int64_t kCheckpointAtLeast = 10 * base::kNsPerSecond;  // where room is short
 constexpr int64_t kCheckpointEvery = 10 * 60 * base::kNsPerSecond;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine's thread: takes committed intake blocks in order (from memory, from the store when it lags), runs the
 // engine, hands outputs, cursor and ledger to the writer. At start: newest checkpoint, then, in its own thread, intake
-// again with outputs suppressed up to the `engine` cursor; nobody waits for that. It never waits for Kafka, but for a clock that is not synchronised yet, as long
-// as its record in the log says; arrival stamps are then repaired before the engine sees them (clock_history).
+// again with outputs suppressed up to the `engine` cursor; nobody waits for that. It never waits for Kafka, but for a
+// clock that is not synchronised yet, as long as its record in the log says; arrival stamps are then repaired before
+// the engine sees them (clock_history).
 #pragma once
 
 #include <atomic>
@@ -73,7 +74,7 @@ class EngineLoop {
     uint64_t context_floor_ = UINT64_MAX;
     uint64_t over_bounds_ = 0;                  // what bounds have cost, when it was last looked at
     int64_t over_bounds_at_ns_ = base::kNever;  // boot time of the last growth; kNever: well
-    uint64_t rebuild_from_ = 1;  // of intake, up to position_: at start
+    uint64_t rebuild_from_ = 1;                 // of intake, up to position_: at start
     uint64_t since_checkpoint_ = 0, bytes_since_checkpoint_ = 0;
     int64_t checkpoint_at_ns_ = 0;
     size_t checkpoint_bytes_ = 0;

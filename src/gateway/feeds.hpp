@@ -17,7 +17,10 @@ class OutputFeed final : public kafka::Feed {
   public:
     OutputFeed(model::Log log, uint64_t cursor, BlockSource& source, std::string gateway, std::string prefix,
                Claims* claims = nullptr)
-        : walk_(log, source, cursor, claims), cursor_(cursor), gateway_(std::move(gateway)), prefix_(std::move(prefix)) {}
+        : walk_(log, source, cursor, claims),
+          cursor_(cursor),
+          gateway_(std::move(gateway)),
+          prefix_(std::move(prefix)) {}
 
     model::Log log() const override { return walk_.log(); }
     uint64_t cursor() const override { return cursor_; }

@@ -14,9 +14,9 @@ base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Setting
     if (!cursors) return cursors.error();
     const auto cursor = [&](model::Log log) { return std::max<uint64_t>((*cursors)[kafka_cursor(log)], 1); };
     const auto output = [&](model::Log log) {
-        loop->feeds_.push_back(
-            std::make_unique<OutputFeed>(log, cursor(log), loop->source_, settings.gateway.id, settings.kafka.prefix,
-                                         log == model::Log::thinned ? &writer.claims() : nullptr));
+        loop->feeds_.push_back(std::make_unique<OutputFeed>(log, cursor(log), loop->source_, settings.gateway.id,
+                                                            settings.kafka.prefix,
+                                                            log == model::Log::thinned ? &writer.claims() : nullptr));
     };
     // Events first: they are few, and somebody waits for them; then what explains them.
     output(model::Log::events);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `tributary store ls | verify | repair | export | backup | ship | wipe`: asks store/inspect and prints for people or as JSON.
-// One thread, the caller's; needs no running gateway, and most of it goes beside one. For users: docs/store.md.
-// What it does not do: read or change the file itself.
+// `tributary store ls | verify | repair | export | backup | ship | wipe`: asks store/inspect and prints for people or
+// as JSON. One thread, the caller's; needs no running gateway, and most of it goes beside one. For users:
+// docs/store.md. What it does not do: read or change the file itself.
 #pragma once
 
 #include <string>
@@ -28,7 +28,8 @@ int store_export(const StoreOptions& options);
 // Sends what the file at `path` has not delivered, with the ids its gateway would have given, and goes on until all of
 // it is there or SIGINT. 1 = interrupted; the next call goes on.
 int store_ship(const StoreOptions& options);
-// `tributary wipe`, when a box leaves service: the store, what was set aside, and the session that the broker keeps for us.
+// `tributary wipe`, when a box leaves service: the store, what was set aside, and the session that the broker keeps for
+// us.
 int decommission(const StoreOptions& options);
 
 // What the commands share. The path; "" after it was said on standard error why there is none.

@@ -10,8 +10,8 @@ namespace {
 
 constexpr size_t kStepBytes = 2 << 20, kMostStepBytes = 16 << 20;  // uncompressed
 constexpr size_t kStepBlocks = 4096;
-constexpr size_t kGoodBytes = 256 << 10;  // less is not worth a step while there is time
-constexpr size_t kDropBytes = 64 << 10;  // no more than needed
+constexpr size_t kGoodBytes = 256 << 10;   // less is not worth a step while there is time
+constexpr size_t kDropBytes = 64 << 10;    // no more than needed
 constexpr size_t kBlockBytes = 256 << 10;  // of summaries
 // What is stored: about so many bytes of a summary (its numbers do not compress), and a fifth of messages' bytes
 // (measured on JSON: research in docs/outages.md).

@@ -127,7 +127,8 @@ TEST_CASE("a bit flips in each page of a store") {
             const size_t at = page * kPage + random() % kPage;
             CAPTURE(page);
             CAPTURE(at % kPage);
-            if (at >= 60 && at < 64) continue;  // the format's number: a newer one is believed, and tested with the head
+            if (at >= 60 && at < 64)
+                continue;  // the format's number: a newer one is believed, and tested with the head
             const auto near = touched(image, std::string_view(image.file).substr(page * kPage, kPage));
             one_case(image, flipped(image.file, at, random), "", near, flips);
             if (!long_run() || round > 1) continue;
