@@ -85,7 +85,17 @@ constexpr std::array kKafka{
     Key<KafkaSettings>{
         {"delivery", text, "at-least-once", "Promise towards Kafka", 0, 0, "at-least-once|~exactly-once"},
         &KafkaSettings::delivery},
-    Key<KafkaSettings>{{"catch_up", planned, "", "Live data before the backlog"}, {}},
+    Key<KafkaSettings>{{"catch_up", text, "in-order",
+                        "After an outage: everything in order, or new data at once and the backlog to "
+                        "`<topic>.backfill`, see [outages](outages.md)",
+                        0, 0, "in-order|live-first"},
+                       &KafkaSettings::catch_up},
+    Key<KafkaSettings>{{"backfill_share", integer, "50",
+                        "Percent of the time in which the backlog may be on its way, beside live data", 1, 100},
+                       &KafkaSettings::backfill_share},
+    Key<KafkaSettings>{{"backfill_min", integer, "10000",
+                        "Records of a log: when fewer wait as the link returns, they go in order", 1, 1000000000},
+                       &KafkaSettings::backfill_min},
     Key<KafkaSettings>{{"create_topics", boolean, "true", "Make topics that are missing"},
                        &KafkaSettings::create_topics},
     Key<KafkaSettings>{{"partitions", integer, "6", "Of topics we make", 1, 10000}, &KafkaSettings::partitions},

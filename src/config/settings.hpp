@@ -55,11 +55,15 @@ struct KafkaSettings {
     std::string brokers;
     std::string prefix = "tributary";
     std::string delivery = "at-least-once";
+    std::string catch_up = "in-order";  // in-order | live-first
+    int backfill_share = 50;             // percent of the time the backlog may be on its way
+    int backfill_min = 10'000;           // records: fewer go in order
     bool create_topics = true;
     int partitions = 6;
     int replication = -1;                           // -1 = the broker's default
     std::map<std::string, std::string> properties;  // any librdkafka property; wins over our defaults
     bool mock = false;  // brokers = "mock": librdkafka's embedded mock cluster (demonstrations and tests)
+    bool live_first() const { return catch_up == "live-first"; }
 
     bool operator==(const KafkaSettings&) const = default;
 };

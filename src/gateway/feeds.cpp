@@ -6,11 +6,55 @@
 
 namespace tributary::gateway {
 
+// --- parts of a log ---
+
+Stretch Part::stretch(uint64_t seq) const {
+    if (catch_up == nullptr) return {seq, kLogEnd};
+    return backfill ? catch_up->backfill(seq) : catch_up->live(seq);
+}
+
+uint64_t Part::done(uint64_t cursor) const {
+    if (catch_up == nullptr) return cursor;
+    backfill ? catch_up->backfill_done(cursor) : catch_up->live_done(cursor);
+    return catch_up->cursor();
+}
+
+// What has piled up goes apart, and what comes now goes at once.
+void Part::linked(model::Log log, uint64_t position, uint64_t end) const {
+    if (catch_up == nullptr || backfill || end <= position || end - position < least) return;
+    if (!catch_up->leave(position, end)) return;
+    if (claims != nullptr) claims->leave(log, {position, end});
+    base::log::info("kafka: {} records of {} that waited go to the backfill topic; new ones go at once", end - position,
+                    model::log_name(log));
+}
+
+void Part::address(record::KafkaRecord& record) const {
+    if (backfill) record.topic += kafka::kBackfill;
+}
+
 // --- outputs ---
+
+void OutputFeed::linked() {
+    if (const auto end = source_.reader().next_seq(log())) part_.linked(log(), walk_.position(), *end);
+}
 
 bool OutputFeed::next(kafka::Item& item) {
     item = {};
+    const auto stretch = part_.stretch(walk_.position());
+    if (stretch.from == kLogEnd) return false;
+    if (stretch.from > walk_.position()) {  // the other feed's
+        walk_.seek(stretch.from);
+        item.seq = stretch.from - 1;
+        item.nothing = true;
+        return true;
+    }
     if (!walk_.next()) return false;
+    if (walk_.seq() >= stretch.to) {  // records were missing up to there
+        walk_.seek(stretch.to);
+        item.seq = stretch.to - 1;
+        item.nothing = true;
+        return true;
+    }
     item.seq = walk_.seq();
     auto output = walk_.output();
     if (!output) {
@@ -18,6 +62,7 @@ bool OutputFeed::next(kafka::Item& item) {
         return true;
     }
     record::project({gateway_, prefix_, walk_.block()->incarnation}, *output, item.seq, record_);
+    part_.address(record_);
     item.record = &record_;
     item.value = record_.value;
     return true;
@@ -109,6 +154,7 @@ void IntakeFeed::fill(kafka::Item& item) {
     }
     item.seq = current.seq;
     item.n = n;
+    part_of_log_.address(record_);
     item.last = ++part_ == parts_.size();
     item.record = &record_;
     item.accounts = account_;
@@ -118,11 +164,16 @@ bool IntakeFeed::next(kafka::Item& item) {
     item = {};
     if (part_ < parts_.size()) return fill(item), true;
     const uint64_t limit = limit_();
-    while (walk_.next(limit)) {
-        follow_configuration();
-        if (!begin_message(walk_.record())) continue;
-        reported_ = walk_.record().seq;
-        return fill(item), true;
+    for (auto stretch = part_of_log_.stretch(walk_.position()); stretch.from < limit;
+         stretch = part_of_log_.stretch(stretch.to)) {
+        if (stretch.from > walk_.position()) walk_.seek(stretch.from);  // the other feed's
+        while (walk_.next(std::min(limit, stretch.to))) {
+            follow_configuration();
+            if (!begin_message(walk_.record())) continue;
+            reported_ = walk_.record().seq;
+            return fill(item), true;
+        }
+        if (walk_.position() < stretch.to) break;  // not there yet
     }
     if (walk_.position() <= reported_ + 1) return false;
     reported_ = item.seq = walk_.position() - 1;

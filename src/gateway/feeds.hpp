@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What kafka pulls: one Feed per log. IntakeFeed walks the intake log behind the engine and turns messages into
 // readings or raw records with the same pure projection the engine uses, under the configuration recorded in the log.
-// OutputFeed walks a log of the engine's outputs. (context_feed: both at once.) Kafka's thread only.
+// OutputFeed walks a log of the engine's outputs. (context_feed: both at once.) Where a log does not go in order
+// (catch_up) each of its lanes has a feed of its own. Kafka's thread only.
 #pragma once
 
 #include <functional>
@@ -13,11 +14,30 @@
 
 namespace tributary::gateway {
 
+// Which part of its log a feed walks; without catch_up all of it.
+struct Part {
+    Claims* claims = nullptr;     // on what it reads; null: nobody changes the log
+    CatchUp* catch_up = nullptr;  // shared by the log's two feeds
+    bool backfill = false;        // to <topic>.backfill; with catch_up: what the live feed has left
+    uint64_t least = kLogEnd;     // the live feed: as many records waiting are left when the link returns
+
+    Claims::Lane lane() const {
+        return backfill && catch_up != nullptr ? Claims::Lane::backfill : Claims::Lane::live;
+    }
+    // From seq on; beyond what the other feed has.
+    Stretch stretch(uint64_t seq) const;
+    uint64_t done(uint64_t cursor) const;
+    void linked(model::Log log, uint64_t position, uint64_t end) const;
+    void address(record::KafkaRecord& record) const;
+};
+
 class OutputFeed final : public kafka::Feed {
   public:
     OutputFeed(model::Log log, uint64_t cursor, BlockSource& source, std::string gateway, std::string prefix,
-               Claims* claims = nullptr)
-        : walk_(log, source, cursor, claims),
+               Part part = {})
+        : source_(source),
+          part_(part),
+          walk_(log, source, cursor, part.claims, part.lane()),
           cursor_(cursor),
           gateway_(std::move(gateway)),
           prefix_(std::move(prefix)) {}
@@ -26,8 +46,13 @@ class OutputFeed final : public kafka::Feed {
     uint64_t cursor() const override { return cursor_; }
     void seek(uint64_t seq) override { walk_.seek(seq); }
     bool next(kafka::Item& item) override;
+    void linked() override;
+    uint64_t done(uint64_t cursor) override { return part_.done(cursor); }
+    bool backfill() const override { return part_.backfill; }
 
   private:
+    BlockSource& source_;
+    const Part part_;
     OutputWalk walk_;
     const uint64_t cursor_;
     const std::string gateway_, prefix_;
@@ -38,8 +63,9 @@ class IntakeFeed final : public kafka::Feed {
   public:
     // limit: intake below it is processed by the engine.
     IntakeFeed(uint64_t cursor, BlockSource& source, std::string gateway, std::string prefix,
-               std::function<uint64_t()> limit, Claims* claims = nullptr)
-        : walk_(source, cursor, claims),
+               std::function<uint64_t()> limit, Part part = {})
+        : part_of_log_(part),
+          walk_(source, cursor, part.claims, part.lane()),
           cursor_(cursor),
           reported_(cursor - 1),
           gateway_(std::move(gateway)),
@@ -50,9 +76,12 @@ class IntakeFeed final : public kafka::Feed {
     uint64_t cursor() const override { return cursor_; }
     void seek(uint64_t seq) override;
     bool next(kafka::Item& item) override;
+    void linked() override { part_of_log_.linked(log(), walk_.position(), limit_()); }
+    uint64_t done(uint64_t cursor) override { return part_of_log_.done(cursor); }
+    bool backfill() const override { return part_of_log_.backfill; }
 
   private:
-    struct Part {  // one Kafka record of the present message
+    struct Sent {  // one Kafka record of the present message
         bool raw = false;
         engine::Projected projected;
     };
@@ -62,6 +91,7 @@ class IntakeFeed final : public kafka::Feed {
     void fill(kafka::Item& item);
     record::Source source_of_block() const;
 
+    const Part part_of_log_;
     IntakeWalk walk_;
     const uint64_t cursor_;
     uint64_t reported_;  // the newest seq that was in an Item
@@ -70,7 +100,7 @@ class IntakeFeed final : public kafka::Feed {
 
     uint64_t generation_ = 0;          // of the configuration that what follows is of
     bool anything_ = false;            // some stream forwards readings or raw messages
-    std::vector<Part> parts_;          // of the present message
+    std::vector<Sent> parts_;          // of the present message
     std::vector<std::string> series_;  // their names, kept
     size_t part_ = 0;
     std::vector<engine::Projected> projected_;

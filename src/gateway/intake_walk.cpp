@@ -50,7 +50,7 @@ bool IntakeWalk::load_configuration() {
 }
 
 bool IntakeWalk::load() {
-    block_ = read_claimed(claims_, source_, model::Log::intake, next_);
+    block_ = read_claimed(claims_, source_, model::Log::intake, next_, lane_);
     if (!block_) return false;
     if (block_->priority == kGone) missed_ = true;
     if (block_->first_seq > next_) {  // and configurations with what is missing
@@ -99,7 +99,7 @@ bool IntakeWalk::next(uint64_t limit) {
 
 bool OutputWalk::load() {
     if (block_ && next_ >= block_->first_seq && next_ < block_->end_seq()) return true;
-    block_ = read_claimed(claims_, source_, log_, next_);
+    block_ = read_claimed(claims_, source_, log_, next_, lane_);
     records_.clear();
     if (!block_) return false;
     next_ = std::max(next_, block_->first_seq);

@@ -19,8 +19,8 @@ namespace tributary::gateway {
 class IntakeWalk {
   public:
     // claims: what it reads is not thinned any more.
-    IntakeWalk(BlockSource& source, uint64_t seq, Claims* claims = nullptr)
-        : source_(source), claims_(claims), next_(seq) {}
+    IntakeWalk(BlockSource& source, uint64_t seq, Claims* claims = nullptr, Claims::Lane lane = Claims::Lane::live)
+        : source_(source), claims_(claims), lane_(lane), next_(seq) {}
 
     void seek(uint64_t seq);
     // To the next record below limit; false: there is none, or it cannot be read now. Where records are gone it goes on
@@ -50,6 +50,7 @@ class IntakeWalk {
 
     BlockSource& source_;
     Claims* const claims_;
+    const Claims::Lane lane_;
     uint64_t next_;
     bool missed_ = false;
     std::shared_ptr<const config::Settings> settings_ = std::make_shared<const config::Settings>();
@@ -65,14 +66,16 @@ class IntakeWalk {
 
 class OutputWalk {
   public:
-    OutputWalk(model::Log log, BlockSource& source, uint64_t seq, Claims* claims = nullptr)
-        : log_(log), source_(source), claims_(claims), next_(seq) {}
+    OutputWalk(model::Log log, BlockSource& source, uint64_t seq, Claims* claims = nullptr,
+               Claims::Lane lane = Claims::Lane::live)
+        : log_(log), source_(source), claims_(claims), lane_(lane), next_(seq) {}
 
     model::Log log() const { return log_; }
     void seek(uint64_t seq) { next_ = seq, block_ = nullptr; }
     bool next();  // false: nothing more now
 
     uint64_t seq() const { return next_ - 1; }  // of the record that next() came to
+    uint64_t position() const { return next_; }
     base::Result<model::Output> output() const;
     const BlockPointer& block() const { return block_; }
 
@@ -82,6 +85,7 @@ class OutputWalk {
     const model::Log log_;
     BlockSource& source_;
     Claims* const claims_;
+    const Claims::Lane lane_;
     uint64_t next_;
     BlockPointer block_;
     std::vector<std::string_view> records_;  // of block_

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/kafka_loop.hpp"
 
-#include <algorithm>
-
 namespace tributary::gateway {
 
 base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Settings& settings,
@@ -10,45 +8,26 @@ base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Setting
                                                            Writer& writer, std::function<uint64_t()> engine_position,
                                                            metrics::Registry& metrics, const base::Clock& clock) {
     std::unique_ptr<KafkaLoop> loop(new KafkaLoop(settings, std::move(source), writer));
-    auto cursors = loop->source_.reader().cursors();
-    if (!cursors) return cursors.error();
-    const auto cursor = [&](model::Log log) { return std::max<uint64_t>((*cursors)[kafka_cursor(log)], 1); };
-    const auto output = [&](model::Log log) {
-        loop->feeds_.push_back(std::make_unique<OutputFeed>(log, cursor(log), loop->source_, settings.gateway.id,
-                                                            settings.kafka.prefix,
-                                                            log == model::Log::thinned ? &writer.claims() : nullptr));
-    };
-    // Events first: they are few, and somebody waits for them; then what explains them.
-    output(model::Log::events);
-    auto context = std::make_unique<ContextFeed>(cursor(model::Log::context), loop->source_, settings.gateway.id,
-                                                 settings.kafka.prefix, metrics);
-    loop->context_feed_ = context.get();
-    loop->feeds_.push_back(std::move(context));
-    for (const auto log : {model::Log::windows, model::Log::reduced, model::Log::late, model::Log::dead,
-                           model::Log::gaps, model::Log::thinned})
-        output(log);
-    auto status = std::make_unique<StatusFeed>(settings.gateway.id, settings.kafka.prefix, incarnation);
-    loop->status_feed_ = status.get();
-    loop->feeds_.push_back(std::move(status));
-    loop->feeds_.push_back(std::make_unique<IntakeFeed>(cursor(model::Log::intake), loop->source_, settings.gateway.id,
-                                                        settings.kafka.prefix, std::move(engine_position),
-                                                        &writer.claims()));
-    std::vector<kafka::Feed*> feeds;
-    for (const auto& feed : loop->feeds_) feeds.push_back(feed.get());
-    auto replicator = kafka::Replicator::create(loop->settings_, std::move(feeds), *loop, metrics, clock);
+    auto feeds =
+        KafkaFeeds::create(loop->settings_, incarnation, loop->source_, writer, std::move(engine_position), metrics);
+    if (!feeds) return feeds.error();
+    loop->feeds_ = std::move(*feeds);
+    auto replicator = kafka::Replicator::create(loop->settings_, loop->feeds_->list(), *loop, metrics, clock);
     if (!replicator) return replicator.error();
     loop->replicator_ = std::move(*replicator);
     return loop;
 }
 
 void KafkaLoop::publish_status(std::string json, int64_t time_ms) {
-    status_feed_->set(std::move(json), time_ms);
+    feeds_->status().set(std::move(json), time_ms);
     replicator_->wake();
 }
 
 // The status is not in the store, so it has neither cursor nor account there.
 void KafkaLoop::advanced(model::Log log, uint64_t cursor, model::Ledger&& delta) {
-    if (log != model::Log::status) writer_.kafka_progress(log, cursor, std::move(delta));
+    if (log == model::Log::status) return;
+    writer_.kafka_progress(log, cursor, std::move(delta), feeds_->catch_up(log));
+    backlog_ = feeds_->backlog();
 }
 
 void KafkaLoop::refused(model::RefusedRecord&& record) {

@@ -7,11 +7,8 @@
 #include <atomic>
 #include <memory>
 #include <thread>
-#include <vector>
 
-#include "gateway/context_feed.hpp"
-#include "gateway/feeds.hpp"
-#include "gateway/status_feed.hpp"
+#include "gateway/kafka_feeds.hpp"
 #include "gateway/writer.hpp"
 #include "kafka/replicator.hpp"
 
@@ -29,9 +26,10 @@ class KafkaLoop final : public kafka::Progress {
     void wake() { replicator_->wake(); }
     bool finish(int64_t flush_ns);  // delivers what it can, at most so long, and stops
     kafka::Status status() const { return replicator_->status(); }
-    uint64_t context_incomplete() const { return context_feed_->incomplete(); }
+    uint64_t context_incomplete() const { return feeds_->context_incomplete(); }
     void publish_status(std::string json, int64_t time_ms);  // any thread
     uint64_t progress() const { return progress_.load(); }
+    uint64_t backlog() const { return backlog_.load(); }  // records left to the backfill lanes
 
     void advanced(model::Log log, uint64_t cursor, model::Ledger&& delta) override;
     void refused(model::RefusedRecord&& record) override;
@@ -43,12 +41,10 @@ class KafkaLoop final : public kafka::Progress {
     const config::Settings settings_;  // the replicator refers to it; a reload changes another copy
     BlockSource source_;
     Writer& writer_;
-    std::vector<std::unique_ptr<kafka::Feed>> feeds_;
-    StatusFeed* status_feed_ = nullptr;    // one of feeds_
-    ContextFeed* context_feed_ = nullptr;  // another
+    std::unique_ptr<KafkaFeeds> feeds_;
     std::unique_ptr<kafka::Replicator> replicator_;
     std::atomic<bool> stopping_{false};
-    std::atomic<uint64_t> progress_{0};
+    std::atomic<uint64_t> progress_{0}, backlog_{0};
     std::thread thread_;
 };
 

@@ -260,6 +260,8 @@ void Runtime::watch_clock() {
 }
 
 void Runtime::second() {
+    metrics_.gauge("tributary_kafka_backfill_records", "Records of the backlog that follow to the backfill topics")
+        .set(static_cast<int64_t>(kafka_->backlog()));
     watch_clock();
     session_->tick();
     if (publisher_) publisher_->tick();
@@ -356,6 +358,7 @@ void Runtime::fill(StatusSnapshot& s) const {
     s.mqtt = session_->status();
     s.kafka = kafka_->status();
     s.context_incomplete = kafka_->context_incomplete();
+    s.backlog = kafka_->backlog();
     s.engine = engine_->stats();
     s.engine_cursor = engine_->position();
     s.watermark_ns = engine_->watermark_ns();

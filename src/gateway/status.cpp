@@ -92,7 +92,7 @@ void mqtt_and_kafka(JsonObject& top, const StatusSnapshot& s) {
     kafka.integer("delivered", s.kafka.delivered).integer("refused", s.kafka.refused).integer("resent", s.kafka.resent);
     kafka.integer("clamped", s.kafka.clamped).integer("producers", s.kafka.producers);
     kafka.integer("in_flight", static_cast<uint64_t>(s.kafka.in_flight)).text("mock_brokers", s.kafka.mock_brokers);
-    kafka.integer("context_incomplete", s.context_incomplete);
+    kafka.integer("context_incomplete", s.context_incomplete).integer("backlog", s.backlog);
     kafka.end();
 }
 
@@ -241,7 +241,8 @@ std::vector<LogStatus> log_status(const Writer& writer) {
     const auto cursors = writer.cursors();
     for (const auto log : model::kLogs) {
         const auto found = cursors.find(kafka_cursor(log));
-        logs.push_back({log, writer.next_seq(log), found == cursors.end() ? 1 : found->second});
+        const uint64_t cursor = found == cursors.end() ? 1 : found->second;
+        logs.push_back({log, writer.next_seq(log), cursor, writer.ahead(log, cursor)});
     }
     return logs;
 }
@@ -314,6 +315,8 @@ std::string status_text(const StatusSnapshot& s) {
                         s.kafka.connected ? "connected to" : "NOT connected to", s.kafka_brokers, s.delivered_per_s,
                         s.kafka.delivered, s.kafka.refused, waiting(s.logs),
                         base::format_duration(static_cast<int64_t>(lag_seconds(s)) * 1'000'000'000));
+    if (s.backlog > 0)
+        out += base::format("        the backlog follows to the backfill topics: {} records to go\n", s.backlog);
     if (s.context_incomplete > 0)
         out += base::format("        {} ranges of raw context lack messages that were deleted before\n",
                             s.context_incomplete);

@@ -25,7 +25,8 @@ class Writer;
 struct LogStatus {
     model::Log log = model::Log::intake;
     uint64_t next_seq = 1, kafka_cursor = 1;
-    uint64_t waiting() const { return next_seq > kafka_cursor ? next_seq - kafka_cursor : 0; }
+    uint64_t ahead = 0;  // at Kafka beyond the cursor (catch_up)
+    uint64_t waiting() const { return next_seq > kafka_cursor + ahead ? next_seq - kafka_cursor - ahead : 0; }
 };
 
 // Of all logs, intake first; and what of them Kafka has not. What it refused is not waiting.
@@ -39,6 +40,7 @@ struct StatusSnapshot {
     mqtt::SessionStatus mqtt;
     uint64_t context_incomplete = 0;  // context ranges that lack messages, since the start
     kafka::Status kafka;
+    uint64_t backlog = 0;  // records on their way to the backfill topics
     std::string kafka_brokers;
     engine::Stats engine;
     struct {

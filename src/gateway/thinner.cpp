@@ -28,14 +28,26 @@ bool worth_it(size_t summaries, size_t message_bytes) {
 std::optional<ThinPlan> Thinner::plan(Step step, const ThinLimits& limits) {
     now_ns_ = limits.now_ns;
     keep_.follow(limits.context_cursor);
-    const uint64_t thin_from = std::max(limits.intake_from, hopeless_below_);
+    // Step by step over the whole backlog, which may lie in pieces (catch_up).
+    const auto oldest = [&](const std::vector<Stretch>& stretches, auto of) -> std::optional<ThinPlan> {
+        for (const auto& stretch : stretches)
+            if (auto found = of(stretch)) return found;
+        return std::nullopt;
+    };
+    const auto thin = [&](uint64_t limit, bool few) {
+        return oldest(limits.free, [&](const Stretch& s) {
+            return plan_intake(std::max(s.from, hopeless_below_), std::min(s.to, limit), few, Mode::summarise);
+        });
+    };
     switch (step) {
         case Step::compact:
-            return plan_intake(1, std::min(limits.delivered, limits.intake_to), true, Mode::release);
+            return oldest(limits.done, [&](const Stretch& s) {
+                return plan_intake(s.from, std::min(s.to, limits.intake_to), true, Mode::release);
+            });
         case Step::thin_raw:
-            return plan_intake(thin_from, limits.intake_to, false, Mode::summarise);
+            return thin(limits.intake_to, false);
         case Step::thin_raw_now:
-            return plan_intake(thin_from, limits.intake_to_now, true, Mode::summarise);
+            return thin(limits.intake_to_now, true);
         case Step::thin_1s:
             return plan_coarser(kSeconds, limits, false);
         case Step::thin_1min_old:
@@ -49,9 +61,13 @@ std::optional<ThinPlan> Thinner::plan(Step step, const ThinLimits& limits) {
         case Step::drop_1s:
             return plan_drop(kSeconds, limits);
         case Step::drop_raw:
-            return plan_intake(limits.intake_from, limits.intake_to_now, true, Mode::evict);
+            return oldest(limits.free, [&](const Stretch& s) {
+                return plan_intake(s.from, std::min(s.to, limits.intake_to_now), true, Mode::evict);
+            });
         case Step::drop_kept:
-            return plan_drop_kept(limits);
+            return oldest(limits.free, [&](const Stretch& s) {
+                return plan_drop_kept(s, std::min(s.to, limits.intake_to_now));
+            });
     }
     return std::nullopt;
 }
@@ -204,9 +220,9 @@ std::optional<ThinPlan> Thinner::plan_intake(uint64_t from, uint64_t limit, bool
     return std::nullopt;
 }
 
-std::optional<ThinPlan> Thinner::plan_drop_kept(const ThinLimits& limits) {
-    const auto range = this->range(model::Log::intake, kKept, std::max(limits.intake_from, kept_from_),
-                                   limits.intake_to_now, kDropBytes);
+std::optional<ThinPlan> Thinner::plan_drop_kept(const Stretch& stretch, uint64_t limit) {
+    const auto range =
+        this->range(model::Log::intake, kKept, std::max(stretch.from, kept_from_), limit, kDropBytes);
     if (range.blocks == 0) return std::nullopt;
     kept_from_ = range.to;
     ThinPlan plan;

@@ -18,8 +18,8 @@
 namespace tributary::gateway {
 
 struct ThinLimits {
-    uint64_t delivered = 1;       // intake below it is at Kafka
-    uint64_t intake_from = 1;     // not delivered, and not on its way
+    std::vector<Stretch> done;    // intake that is at Kafka
+    std::vector<Stretch> free;    // intake that is not, and not on its way; oldest first
     uint64_t intake_to = 1;       // processed, behind a checkpoint; with what later events may ask for, and the tail
     uint64_t intake_to_now = 1;   // without these two
     uint64_t thinned_from = 1;    // records of the thinned log below are on their way
@@ -60,7 +60,7 @@ class Thinner {
     std::optional<ThinPlan> plan_drop(uint8_t priority, const ThinLimits& limits);
     template <class Each>
     uint64_t take_out(const Range& range, ThinPlan& plan, Each each);
-    std::optional<ThinPlan> plan_drop_kept(const ThinLimits& limits);
+    std::optional<ThinPlan> plan_drop_kept(const Stretch& stretch, uint64_t limit);
     Range range(model::Log log, uint8_t priority, uint64_t from, uint64_t limit, size_t most_bytes);
     std::optional<store::Block> block(model::Log log, uint8_t priority, uint64_t& from);
     bool walk_through(const Range& range, Mode mode, Summaries& summaries, ThinPlan& plan);

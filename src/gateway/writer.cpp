@@ -48,7 +48,10 @@ Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_
         cache_.set_end(log, store_.next_seq(log));
         claims_.set(log, cursor(kafka_cursor(log)));
     }
-    if (auto meta = reader_->meta()) clocks_ = ClockHistory((*meta)["clocks"]);
+    if (auto meta = reader_->meta()) {
+        clocks_ = ClockHistory((*meta)["clocks"]);
+        follow_catch_up(*meta);
+    }
     if (const auto newest = newest_arrival(*reader_)) clocks_.time(*newest);
     committed_clocks_ = std::make_shared<ClockHistory>(clocks_);
     context_.load(*reader_, cursors_, store_.next_seq(model::Log::context));
@@ -108,6 +111,7 @@ void Writer::Pending::add(Pending&& later) {
     ledger.add(later.ledger);
     kafka_ledger.add(later.kafka_ledger);
     for (auto& [key, value] : later.meta) meta[key] = std::move(value);
+    for (auto& [key, value] : later.kafka_meta) kafka_meta[key] = std::move(value);
     if (later.checkpoint) checkpoint = std::move(later.checkpoint);
     if (later.context_floor) context_floor = later.context_floor;
     time_ns = std::max(time_ns, later.time_ns);
@@ -151,8 +155,10 @@ void Writer::checkpoint(store::Checkpoint&& checkpoint) {
     merge_locked(std::move(part), clock_.boot_ns() + kCursorDelay);
 }
 
-void Writer::kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta) {
+void Writer::kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta,
+                            std::optional<std::string> catch_up) {
     Pending part;
+    if (catch_up) part.kafka_meta[CatchUp::key(model::log_name(log))] = std::move(*catch_up);
     part.cursors[kafka_cursor(log)] = cursor;
     part.kafka_ledger = std::move(delta);
     const std::lock_guard lock(mutex_);
@@ -332,6 +338,7 @@ void Writer::assemble(Transaction& t) {
     batch.ledger.add(t.handed_in.ledger);
     batch.ledger.add(t.handed_in.kafka_ledger);
     for (const auto& [key, value] : t.handed_in.meta) batch.meta[key] = value;
+    for (const auto& [key, value] : t.handed_in.kafka_meta) batch.meta[key] = value;
     name(t);
 }
 
@@ -343,6 +350,13 @@ bool Writer::follow_clocks(const ClosedBlock& block, uint64_t first_seq) {
         changed |= clocks_.add(first_seq + clock.index, clock.arrival_ns, clock.record);
     }
     return clocks_.time(block.newest_ns) || changed;
+}
+
+// What kafka has done beyond its cursor can be thinned like what lies below it.
+void Writer::follow_catch_up(const std::map<std::string, std::string>& meta) {
+    for (const auto log : model::kLogs)
+        if (const auto found = meta.find(CatchUp::key(model::log_name(log))); found != meta.end())
+            claims_.set_ahead(log, CatchUp(cursor(kafka_cursor(log)), found->second).ahead());
 }
 
 void Writer::name(Transaction& t) {
@@ -458,6 +472,7 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
         if (t.handed_in.context_floor) committed_context_floor_ = *t.handed_in.context_floor;
         changed_.notify_all();
     }
+    follow_catch_up(t.batch.meta);
     open_.committed(cost);  // before the acks: nobody may wait for us while we wait for Paho's lock
     if (session_ != nullptr)
         for (const auto& block : t.intake) session_->release(block.tickets);

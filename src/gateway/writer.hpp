@@ -68,7 +68,9 @@ class Writer {
     void set_poison(std::vector<uint64_t> seqs) { poison_ = std::move(seqs); }  // before start(), ascending
     void context_floor(uint64_t seq);  // before start(): as EngineOutputs::context_floor
     // Kafka thread.
-    void kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta);
+    // catch_up: CatchUp::text() of the log, where it goes out of order.
+    void kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta,
+                        std::optional<std::string> catch_up = std::nullopt);
     void refused(const model::RefusedRecord& record);
     void events_progress(uint64_t cursor);  // any thread: events below it are at the local broker
     // Any thread: a small fact for the next transaction.
@@ -88,6 +90,7 @@ class Writer {
         return progress_.load();
     }  // counts loops that did what there was to do: the watchdog's question
     uint64_t next_seq(model::Log log) const;
+    uint64_t ahead(model::Log log, uint64_t cursor) const { return claims_.ahead(log, cursor); }  // as Claims::ahead
     // What the clock records of all that is committed amount to. Any thread.
     std::shared_ptr<const ClockHistory> clocks() const;
 
@@ -97,7 +100,7 @@ class Writer {
         store::Cursors cursors;
         model::Ledger ledger;        // of the engine: goes with its outputs
         model::Ledger kafka_ledger;  // goes with kafka's cursors
-        std::map<std::string, std::string> meta;
+        std::map<std::string, std::string> meta, kafka_meta;  // kafka's belongs to its cursors
         std::optional<store::Checkpoint> checkpoint;
         std::optional<uint64_t> context_floor;  // in force when these outputs are in the store
         int64_t time_ns = 0;
@@ -105,7 +108,7 @@ class Writer {
         size_t bytes = 0;
         bool empty() const {
             return blocks.empty() && cursors.empty() && ledger.empty() && kafka_ledger.empty() && meta.empty() &&
-                   !checkpoint;
+                   kafka_meta.empty() && !checkpoint;
         }
         void add(Pending&& later);
     };
@@ -139,6 +142,7 @@ class Writer {
     void merge_locked(Pending&& part, int64_t due_ns);
     void hand_over_locked(Transaction& transaction);
     void show_locked(const Transaction& transaction);
+    void follow_catch_up(const std::map<std::string, std::string>& meta);
 
     const WriterSettings settings_;
     store::Store& store_;

@@ -31,6 +31,7 @@ bool Writer::make_room(Transaction& t) {
         room.batch.cursors = std::exchange(t.handed_in.cursors, {});
         if (auto engine = room.batch.cursors.extract(kEngineCursor)) t.handed_in.cursors.insert(std::move(engine));
         room.batch.ledger = std::exchange(t.handed_in.kafka_ledger, {});
+        room.batch.meta = std::exchange(t.handed_in.kafka_meta, {});
     }
     plan_trim(room.batch);
     if (!room.batch.empty()) {
@@ -80,10 +81,10 @@ int64_t Writer::cap_of(const store::Usage& usage) const { return std::min(settin
 ThinLimits Writer::thin_limits() {
     ThinLimits limits;
     const uint64_t engine = cursor(kEngineCursor), next = store_.next_seq(model::Log::intake);
-    limits.delivered = std::max<uint64_t>(cursor(kafka_cursor(model::Log::intake)), 1);
-    limits.intake_from = claims_.claimed(model::Log::intake);
+    limits.done = claims_.done(model::Log::intake, cursor(kafka_cursor(model::Log::intake)));
+    limits.free = claims_.free(model::Log::intake);
     limits.thinned_to = store_.next_seq(model::Log::thinned);
-    limits.thinned_from = claims_.claimed(model::Log::thinned);
+    limits.thinned_from = claims_.free(model::Log::thinned).front().from;
     limits.context_cursor = std::max<uint64_t>(cursor(kafka_cursor(model::Log::context)), 1);
     limits.now_ns = arrival_.now_ns();
     limits.intake_to_now = std::min(engine, checkpoint_seq_);

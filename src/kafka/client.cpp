@@ -130,6 +130,16 @@ std::string topic_of(const config::KafkaSettings& settings, model::Log log) {
     return base::format("{}.{}", settings.prefix, readings ? "readings" : model::log_name(log));
 }
 
+std::vector<std::string> topics_of(const config::KafkaSettings& settings) {
+    std::vector<std::string> names;
+    for (const auto log : sent_logs()) {
+        names.push_back(topic_of(settings, log));
+        if (settings.live_first() && (log == model::Log::intake || log == model::Log::windows))
+            names.push_back(names.back() + std::string(kBackfill));
+    }
+    return names;
+}
+
 const std::vector<model::Log>& sent_logs() {
     static const std::vector logs{model::Log::intake, model::Log::windows, model::Log::events, model::Log::late,
                                   model::Log::dead,   model::Log::gaps,    model::Log::status};

@@ -48,6 +48,7 @@ enum class Trouble {
 Trouble trouble_of(rd_kafka_resp_err_t error);
 
 std::string topic_of(const config::KafkaSettings& settings, model::Log log);  // intake: <prefix>.readings
+std::vector<std::string> topics_of(const config::KafkaSettings& settings);    // all that we send to
 const std::vector<model::Log>& sent_logs();  // one for each topic (reduced, context: intake's)
 
 }  // namespace tributary::kafka

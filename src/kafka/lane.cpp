@@ -153,7 +153,7 @@ void Lane::report(Progress& progress) {
         }
     tallies_.clear();
     if (!account_.empty()) delta.logs[log()] = std::exchange(account_, {});
-    progress.advanced(log(), cursor_, std::move(delta));
+    progress.advanced(log(), feed_.done(cursor_), std::move(delta));
 }
 
 }  // namespace tributary::kafka

@@ -36,6 +36,8 @@ class Lane {
 
     const std::string& topic() const { return topic_; }
     model::Log log() const { return feed_.log(); }
+    bool backfill() const { return feed_.backfill(); }
+    void linked() { feed_.linked(); }
 
     // The next record to send, or null: nothing now. Takes at most `budget` items from the feed. The same one again
     // until sent() or refuse() was called.
@@ -65,6 +67,7 @@ class Lane {
 
     int64_t held_until_ns = 0;  // boot time: its topic is not usable before
     bool rewind_wanted = false;
+    bool usable() const { return held_until_ns == 0 && !rewind_wanted; }
 
     static constexpr unsigned kPositionBits = 27;
 

@@ -35,8 +35,8 @@ base::Result<std::unique_ptr<MockCluster>> MockCluster::start(const config::Kafk
     auto* cluster = rd_kafka_mock_cluster_new(host->get(), 1);
     if (cluster == nullptr) return base::Error{"TRB-KAFKA-003", "the embedded mock cluster cannot be started"};
     auto mock = std::make_unique<Embedded>(std::move(*host), cluster);
-    for (const auto log : sent_logs())
-        rd_kafka_mock_topic_create(cluster, topic_of(settings, log).c_str(), settings.partitions, 1);
+    for (const auto& topic : topics_of(settings))
+        rd_kafka_mock_topic_create(cluster, topic.c_str(), settings.partitions, 1);
     return std::unique_ptr<MockCluster>(std::move(mock));
 }
 

@@ -52,9 +52,7 @@ std::vector<Finding> probe(const config::Settings& settings, int64_t timeout_ns)
     if (!handle) return {{false, handle.error().text()}};
     Producer client(std::move(*handle));
     const int timeout_ms = static_cast<int>(std::clamp<int64_t>(timeout_ns / base::kNsPerMs, 1, 600'000));
-    std::vector<std::string> names;
-    for (const auto log : sent_logs()) names.push_back(topic_of(settings.kafka, log));
-    const TopicCheck check = check_topics(client.handle(), names, timeout_ms);
+    const TopicCheck check = check_topics(client.handle(), topics_of(settings.kafka), timeout_ms);
     if (!check.reached)
         return {{false, base::format("no Kafka broker of \"{}\" answers: {}", settings.kafka.brokers,
                                      why_unreachable(client, check.error))}};

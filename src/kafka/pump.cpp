@@ -28,6 +28,7 @@ void Pump::step(int64_t timeout_ns) {
 
 void Pump::wait(int64_t timeout_ns) {
     if (!producer_) timeout_ns = std::min(timeout_ns, std::max<int64_t>(start_at_ns_ - clock_.boot_ns(), kNsPerMs));
+    if (pace_.resume_ns() > clock_.boot_ns()) timeout_ns = std::min(timeout_ns, pace_.resume_ns() - clock_.boot_ns());
     const bool idle = !producer_ || (!restart_as_ && connected_ && !more_);
     if (!idle) {
         drain(to_ms(std::min(timeout_ns, restart_as_ ? 50 * kNsPerMs : timeout_ns)));

@@ -12,6 +12,7 @@
 #include "base/log.hpp"
 #include "kafka/lane.hpp"
 #include "kafka/mock_cluster.hpp"
+#include "kafka/pace.hpp"
 #include "kafka/producer.hpp"
 #include "kafka/stamp_rule.hpp"
 #include "kafka/topics.hpp"
@@ -72,8 +73,11 @@ class Pump final : public Replicator {
           counters_(metrics),
           clock_(clock),
           mock_(std::move(mock)),
-          brokers_(mock_ ? mock_->brokers() : settings.kafka.brokers) {
-        for (Feed* feed : feeds) lanes_.emplace_back(*feed, topic_of(settings.kafka, feed->log()));
+          brokers_(mock_ ? mock_->brokers() : settings.kafka.brokers),
+          pace_(settings.kafka.backfill_share) {
+        for (Feed* feed : feeds)
+            lanes_.emplace_back(*feed, topic_of(settings.kafka, feed->log()) +
+                                           std::string(feed->backfill() ? kBackfill : std::string_view()));
         if (mock_) shown_.mock_brokers = brokers_;
     }
 
@@ -103,7 +107,8 @@ class Pump final : public Replicator {
     bool check_due(int64_t now_ns) const;
     void check(int64_t timeout_ns);
     bool pull();
-    bool pull(size_t index, int& budget);
+    bool pull(size_t index, int& budget, size_t most);
+    bool pull_backfill(int& budget);
     bool send(Lane& lane, size_t index, const Item& item);
     void wait(int64_t timeout_ns);
     void advance();
@@ -125,6 +130,7 @@ class Pump final : public Replicator {
     std::vector<Lane> lanes_;  // before producer_: it still reads their bytes while it ends
     std::unique_ptr<Producer> producer_;
     StampRule stamps_;
+    Pace pace_;  // of the backfill lanes together
     LogLimit log_limit_;
 
     Sending sending_ = Sending::batched;

@@ -27,6 +27,8 @@ void Pump::check(int64_t timeout_ns) {
         }
         return;
     }
+    if (!connected_)
+        for (auto& lane : lanes_) lane.linked();
     connected_ = true;
     check_ms_ = kFirstCheckMs, failed_checks_ = 0;
     const int64_t now_ns = last_report_ns_ = clock_.boot_ns();
@@ -79,16 +81,38 @@ bool Pump::pull() {
     bool any = false;
     more_ = false;
     for (size_t i = 0; i < lanes_.size() && !restart_as_; i++)
-        if (lanes_[i].held_until_ns == 0 && !lanes_[i].rewind_wanted) any |= pull(i, budget);
+        if (!lanes_[i].backfill() && lanes_[i].usable()) any |= pull(i, budget, SIZE_MAX);
+    any |= pull_backfill(budget);
     return any || budget < kItemsPerStep;
 }
 
-bool Pump::pull(size_t index, int& budget) {
+bool Pump::pull_backfill(int& budget) {
+    const auto flying = [&] {
+        size_t sum = 0;
+        for (const auto& lane : lanes_) sum += lane.backfill() ? lane.flying() : 0;
+        return sum;
+    };
+    const int64_t now_ns = clock_.boot_ns();
+    const size_t before = flying();
+    if (before == 0) pace_.landed(now_ns);
+    bool any = false;
+    for (size_t i = 0; i < lanes_.size() && !restart_as_; i++) {
+        if (!lanes_[i].backfill() || !lanes_[i].usable()) continue;
+        const size_t sent = flying() - before, room = pace_.room(now_ns);
+        if (sent < room) any |= pull(i, budget, room - sent);
+    }
+    pace_.sent(flying() - before, now_ns);
+    more_ |= flying() > 0;  // its end is to be seen when it comes: the next batch waits for it
+    return any;
+}
+
+bool Pump::pull(size_t index, int& budget, size_t most) {
     Lane& lane = lanes_[index];
     const size_t window = kWindow - std::min(index, size_t{8}) * kReservePerLane;
     size_t others = in_flight() - lane.flying();
     bool any = false;
-    while (others + lane.flying() < window) {
+    const size_t before = lane.flying();
+    while (others + lane.flying() < window && lane.flying() - before < most) {
         const Item* item = lane.fetch(budget);
         if (item == nullptr) {
             more_ |= budget == 0 || lane.busy();

@@ -40,6 +40,8 @@ struct Item {
     const Accounts* accounts = nullptr;           // intake only: settled as `forwarded` (or `rejected` when refused)
 };
 
+inline constexpr std::string_view kBackfill = ".backfill";  // behind a topic's name
+
 class Feed {
   public:
     virtual ~Feed() = default;
@@ -48,6 +50,12 @@ class Feed {
     virtual void seek(uint64_t seq) = 0;  // next() continues with this source record
     // The next item, or false: nothing (more) to send now. A false is not final.
     virtual bool next(Item& item) = 0;
+    // Brokers are up, for the first time or again.
+    virtual void linked() {}
+    // The log's cursor when this feed is done below `cursor`: less, where another feed of the same log is behind.
+    virtual uint64_t done(uint64_t cursor) { return cursor; }
+    // Its records go to <topic>.backfill, a batch at a time (backfill_share).
+    virtual bool backfill() const { return false; }
 };
 
 class Progress {

@@ -176,7 +176,7 @@ TEST_CASE("claims: kafka's blocks are not changed, and blocks under change are n
     Claims claims;
     const auto log = model::Log::intake;
     claims.set(log, 5);
-    CHECK(claims.claimed(log) == 5);
+    CHECK(claims.free(log) == std::vector<Stretch>{{5, kLogEnd}});
     CHECK(claims.begin_read(log, 5));
     CHECK(!claims.begin_change(log, 100, 200, 1));  // it is not known yet what is read
     claims.end_read(log, 11);
@@ -192,7 +192,7 @@ TEST_CASE("claims: kafka's blocks are not changed, and blocks under change are n
     claims.end_change();
     CHECK(claims.begin_read(log, 11));
     claims.end_read(log, 20);
-    CHECK(claims.claimed(log) == 20);
+    CHECK(claims.free(log) == std::vector<Stretch>{{20, kLogEnd}});
     CHECK(claims.begin_change(log, 5, 11, 11));  // delivered
     claims.end_change();
     CHECK(!claims.begin_change(log, 5, 12, 11));

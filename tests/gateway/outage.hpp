@@ -9,9 +9,8 @@
 #include <cstdlib>
 #include <set>
 
-#include "gateway/context_feed.hpp"
 #include "gateway/engine_loop.hpp"
-#include "gateway/feeds.hpp"
+#include "gateway/kafka_feeds.hpp"
 #include "gateway/support.hpp"
 #include "kafka/lane.hpp"
 #include "store/inspect.hpp"
@@ -133,25 +132,27 @@ struct Box {
 // Takes everything, by the lanes of the real replicator.
 class FakeKafka final : public kafka::Progress {
   public:
-    explicit FakeKafka(Box& box) : box_(box), source_(box.cache, take(box.store.reader()), box.metrics) {
-        auto cursors = take(source_.reader().cursors());
-        const auto cursor = [&](model::Log log) { return std::max<uint64_t>(cursors[kafka_cursor(log)], 1); };
-        for (const auto log : {model::Log::events, model::Log::gaps, model::Log::thinned})
-            add(std::make_unique<OutputFeed>(log, cursor(log), source_, "line1", "tb",
-                                             log == model::Log::thinned ? &box.writer->claims() : nullptr));
-        auto context = std::make_unique<ContextFeed>(cursor(model::Log::context), source_, "line1", "tb", box.metrics);
-        context_ = context.get();
-        add(std::move(context));
-        add(std::make_unique<IntakeFeed>(
-            cursor(model::Log::intake), source_, "line1", "tb", [&box] { return box.engine->position(); },
-            &box.writer->claims()));
+    // backfill_min: above 0 = catch_up "live-first".
+    explicit FakeKafka(Box& box, int backfill_min = 0)
+        : box_(box), source_(box.cache, take(box.store.reader()), box.metrics) {
+        settings_.gateway.id = "line1";
+        settings_.kafka.prefix = "tb";
+        if (backfill_min > 0) settings_.kafka.catch_up = "live-first", settings_.kafka.backfill_min = backfill_min;
+        feeds_ = take(KafkaFeeds::create(
+            settings_, "", source_, *box.writer, [&box] { return box.engine->position(); }, box.metrics));
+        for (auto* feed : feeds_->list()) lanes_.push_back(std::make_unique<kafka::Lane>(*feed, "t"));
+    }
+    void link() {
+        for (auto& lane : lanes_) lane->linked();
     }
     // take: (log, item). At most so many records; true = something was taken.
-    bool drain(const std::function<void(model::Log, const kafka::Item&)>& take, int most = INT32_MAX) {
+    bool drain(const std::function<void(model::Log, const kafka::Item&)>& take, int most = INT32_MAX,
+               int most_backfill = INT32_MAX) {
         bool any = false;
         for (auto& lane : lanes_) {
             int budget = 1'000;
-            while (most > 0) {
+            int& left = lane->backfill() ? most_backfill : most;
+            while (left > 0) {
                 const auto* item = lane->fetch(budget);
                 if (item == nullptr) {
                     if (budget > 0 && !lane->busy()) break;
@@ -161,7 +162,7 @@ class FakeKafka final : public kafka::Progress {
                     continue;
                 }
                 take(lane->log(), *item);
-                any = true, most--;
+                any = true, left--;
                 const auto position = lane->position();
                 lane->sent();
                 lane->land(lane->slot(position), kafka::Lane::State::delivered);
@@ -171,21 +172,19 @@ class FakeKafka final : public kafka::Progress {
         return any;
     }
     void advanced(model::Log log, uint64_t cursor, model::Ledger&& delta) override {
-        box_.writer->kafka_progress(log, cursor, std::move(delta));
+        if (log != model::Log::status)
+            box_.writer->kafka_progress(log, cursor, std::move(delta), feeds_->catch_up(log));
     }
     void refused(model::RefusedRecord&&) override { FAIL("nothing is refused here"); }
-    uint64_t incomplete() const { return context_->incomplete(); }
+    uint64_t incomplete() const { return feeds_->context_incomplete(); }
+    uint64_t backlog() const { return feeds_->backlog(); }
 
   private:
-    void add(std::unique_ptr<kafka::Feed> feed) {
-        feeds_.push_back(std::move(feed));
-        lanes_.push_back(std::make_unique<kafka::Lane>(*feeds_.back(), "t"));
-    }
     Box& box_;
+    config::Settings settings_;
     BlockSource source_;
-    std::vector<std::unique_ptr<kafka::Feed>> feeds_;
+    std::unique_ptr<KafkaFeeds> feeds_;
     std::vector<std::unique_ptr<kafka::Lane>> lanes_;
-    ContextFeed* context_ = nullptr;
 };
 
 inline double number(const std::string& json, const std::string& name) {
@@ -218,7 +217,12 @@ struct Arrived {
             gaps++;
             if (text(value, "log") == "intake") (text(value, "reason") == "thinned" ? thinned : evicted) += count;
         }
-        if (log == model::Log::intake) cover(value, true);
+        if (log == model::Log::intake) {
+            cover(value, true);
+            double& last = newest[{item.record->topic, series_of(value)}];
+            reordered += number(value, "ts") > last ? 0 : 1;
+            last = number(value, "ts");
+        }
         if (log == model::Log::thinned) cover(value, false);
         if (reading) {
             const auto second = static_cast<int64_t>(number(value, "ts") / 1000) - kStart / kSecond;
@@ -300,6 +304,8 @@ struct Arrived {
     int64_t seconds, every = 40'000;
     std::set<size_t> ids;
     std::set<std::string> context;
+    std::map<std::pair<std::string, int>, double> newest;  // by topic and series
+    uint64_t reordered = 0;
     std::vector<Part> parts;
     uint64_t events = 0, gaps = 0, thinned = 0, evicted = 0, raws = 0, total = 0;
     uint64_t by_second = 0, by_minute = 0, by_quarter = 0, split = 0;

@@ -123,6 +123,67 @@ TEST_CASE("outage: Kafka slow but there, while messages become summaries: each h
     check_books(box, plan, arrived);
 }
 
+TEST_CASE("outage: live-first: one after the other, new data at once, the backlog beside it, restarts in between") {
+    const Plan plan{30, kSlow ? 12'000 : 24'000, 2 << 20, false};
+    constexpr int64_t kAway = 2'000, kThere = 20;
+    TempFolder folder;
+    const std::string path = folder.path + "/store.db";
+    base::ManualClock clock(kStart);
+    const int64_t every = 40'000;
+    Arrived arrived(plan.series, plan.seconds);
+    const auto take_it = [&](model::Log log, const kafka::Item& item) { arrived.take(log, item); };
+    auto box = std::make_unique<Box>(path, plan, clock);
+    auto kafka = std::make_unique<FakeKafka>(*box, 500);
+    box->open->control(model::ConfigRecord{engine::kEngineVersion, kConfig}, true);
+    uint64_t behind = 0, current = 0, restarts = 0, thinned = 0;
+    int64_t most_bytes = 0;
+    for (int64_t second = 0; second < plan.seconds; second += kAway) {
+        send(*box, clock, plan, second, second + kAway - kThere, every);
+        REQUIRE(settle(*box));
+        kafka->link();
+        send(*box, clock, plan, second + kAway - kThere, second + kAway, every);
+        REQUIRE(settle(*box));
+        kafka->drain(take_it, INT32_MAX, 0);
+        REQUIRE(settle(*box));
+        behind += kafka->backlog() > 0 ? 1 : 0;
+        for (int series = 0; series < plan.series; series++)
+            current += arrived.newest[{"tb.readings", series}] / 1000 ==
+                               static_cast<double>(kStart / kSecond + second + kAway - 1)
+                           ? 1
+                           : 0;
+        kafka->drain(take_it, INT32_MAX, 3'000);
+        REQUIRE(settle(*box));
+        if (second / kAway % 3 == 1) {
+            kafka = nullptr;
+            thinned += box->writer->ladder().thinned;
+            most_bytes = std::max(most_bytes, box->store.most_bytes.load());
+            box = nullptr;
+            box = std::make_unique<Box>(path, plan, clock);
+            kafka = std::make_unique<FakeKafka>(*box, 500);
+            restarts++;
+        }
+    }
+    const auto rounds = static_cast<uint64_t>(plan.seconds / kAway);
+    CHECK(behind == rounds);                                      // there was a backlog each time,
+    CHECK(current == rounds * static_cast<uint64_t>(plan.series));  // and the newest readings came before it
+    REQUIRE(settle(*box));
+    drain_all(*box, *kafka, arrived);
+    CHECK(kafka->backlog() == 0);
+    arrived.check();
+    report("outage, live-first", plan, *box, arrived, context_readings(plan, every));
+    thinned += box->writer->ladder().thinned;
+    most_bytes = std::max(most_bytes, box->store.most_bytes.load());
+    std::printf("outage, live-first: %llu outages, %llu restarts, %llu messages thinned, out of order in a topic %llu\n",
+                static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(restarts),
+                static_cast<unsigned long long>(thinned), static_cast<unsigned long long>(arrived.reordered));
+    CHECK(thinned > 0);
+    CHECK(most_bytes <= plan.cap_bytes);
+    CHECK(arrived.reordered == 0);
+    CHECK(arrived.newest.count({"tb.readings.backfill", 0}) == 1);
+    all_there_once(arrived, plan);
+    check_books(*box, plan, arrived);
+}
+
 TEST_CASE("outage: drop-oldest loses the oldest messages, says which, and keeps their raw context") {
     const Plan plan{30, 12'000, 2 << 20, false, WhenFull::drop_oldest};
     TempFolder folder;
