@@ -21,7 +21,7 @@ class Cluster {
     explicit Cluster(bool with_topics = true, int partitions = 3)
         : host_(rd_kafka_new(RD_KAFKA_PRODUCER, quiet(), nullptr, 0)), cluster_(rd_kafka_mock_cluster_new(host_, 1)) {
         if (!with_topics) return;
-        for (const char* topic : {"t.readings", "t.windows", "t.events", "t.late", "t.dead"})
+        for (const char* topic : {"t.readings", "t.windows", "t.events", "t.late", "t.dead", "t.readings.backfill"})
             rd_kafka_mock_topic_create(cluster_, topic, partitions, 1);
     }
     ~Cluster() { rd_kafka_mock_cluster_destroy(cluster_), rd_kafka_destroy(host_); }
@@ -109,6 +109,8 @@ class NumberFeed final : public Feed {
     model::Log log() const override { return log_; }
     uint64_t cursor() const override { return 1; }
     void seek(uint64_t seq) override { seq_ = seq, n_ = 0, seeks_++; }
+    void linked() override { links++; }
+    bool backfill() const override { return apart; }
     bool next(Item& item) override {
         if (seq_ > last_) return false;
         const uint32_t several = per_seq(seq_);
@@ -141,7 +143,8 @@ class NumberFeed final : public Feed {
         return text;
     };
     uint64_t keys = 7, taken = 0;
-    bool zero_copy = false;
+    bool zero_copy = false, apart = false;
+    int links = 0;
     const Accounts* accounts = nullptr;
 
   private:

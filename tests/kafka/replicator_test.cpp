@@ -65,6 +65,25 @@ TEST_CASE("50,000 records arrive complete, in order, once") {
     CHECK(rig.metrics.counter("tributary_kafka_delivered_total", "").value() == 50'000);
 }
 
+TEST_CASE("the backlog goes beside live data, to a topic of its own, and has the rest of the time off") {
+    Cluster cluster;
+    NumberFeed live(model::Log::windows, "t.windows", 2'000), backlog(model::Log::intake, "t.readings.backfill", 40'000);
+    backlog.apart = true;
+    Rig rig({&live, &backlog}, cluster.brokers());
+    rig.settings.kafka.backfill_share = 5;
+    auto made = Replicator::create(rig.settings, {&live, &backlog}, rig.book, rig.metrics, rig.clock);
+    REQUIRE(made.ok());
+    rig.replicator = std::move(*made);
+    REQUIRE(rig.until_cursor(model::Log::windows, 2'001));
+    CHECK(rig.book.cursors[model::Log::intake] <= 20'000);  // it paused after its first 4,000
+    REQUIRE(rig.until_cursor(model::Log::intake, 40'001, 120));
+    const auto records = read_topic(cluster.brokers(), "t.readings.backfill");
+    CHECK(records.size() == 40'000);
+    CHECK(check_order(records).kept);
+    CHECK(check_order(records).duplicates == 0);
+    CHECK(live.links == 1);
+}
+
 TEST_CASE("several records, none, and several logs") {
     Cluster cluster;
     NumberFeed events(model::Log::events, "t.events", 100), intake(model::Log::intake, "t.readings", 3'000);
