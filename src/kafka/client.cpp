@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "kafka/replicator.hpp"
 
 namespace tributary::kafka {
 
