@@ -253,6 +253,10 @@ void read_kafka(Reader& reader, const Node& table, KafkaSettings& into) {
         reader.error(kForm, prefix->value.position,
                      base::format("\"{}\" cannot begin a topic name of Kafka", into.prefix),
                      "use letters, digits, - _ . (at most 200)");
+    // What is set apart would have to be in the transaction as well.
+    if (const auto* order = table.find("catch_up"); order != nullptr && into.live_first() && into.exactly_once())
+        reader.error(kConflict, order->value.position, "\"live-first\" does not go with delivery = \"exactly-once\"",
+                     "use catch_up = \"in-order\", or delivery = \"at-least-once\"");
     if (const auto* copies = table.find("replication"); copies != nullptr && into.replication == 0)
         reader.error(kValue, copies->value.position, "\"replication\" cannot be 0", "-1 = the broker's default");
 }

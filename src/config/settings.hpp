@@ -63,6 +63,7 @@ struct KafkaSettings {
     int replication = -1;                           // -1 = the broker's default
     std::map<std::string, std::string> properties;  // any librdkafka property; wins over our defaults
     bool mock = false;  // brokers = "mock": librdkafka's embedded mock cluster (demonstrations and tests)
+    bool exactly_once() const { return delivery == "exactly-once"; }
     bool live_first() const { return catch_up == "live-first"; }
 
     bool operator==(const KafkaSettings&) const = default;

@@ -46,6 +46,7 @@ class OutputFeed final : public kafka::Feed {
     uint64_t cursor() const override { return cursor_; }
     void seek(uint64_t seq) override { walk_.seek(seq); }
     bool next(kafka::Item& item) override;
+    std::string incarnation(uint64_t seq) override { return walk_.incarnation(seq); }
     void linked() override;
     uint64_t done(uint64_t cursor) override { return part_.done(cursor); }
     bool backfill() const override { return part_.backfill; }
@@ -76,6 +77,7 @@ class IntakeFeed final : public kafka::Feed {
     uint64_t cursor() const override { return cursor_; }
     void seek(uint64_t seq) override;
     bool next(kafka::Item& item) override;
+    std::string incarnation(uint64_t seq) override { return walk_.incarnation(seq); }
     void linked() override { part_of_log_.linked(log(), walk_.position(), limit_()); }
     uint64_t done(uint64_t cursor) override { return part_of_log_.done(cursor); }
     bool backfill() const override { return part_of_log_.backfill; }

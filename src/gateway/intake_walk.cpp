@@ -6,6 +6,11 @@
 
 namespace tributary::gateway {
 
+std::string incarnation_at(BlockSource& source, model::Log log, uint64_t seq) {
+    const auto block = source.at(log, seq);
+    return block && block->first_seq <= seq && seq < block->end_seq() ? block->incarnation : std::string();
+}
+
 // --- intake ---
 
 void IntakeWalk::seek(uint64_t seq) {

@@ -16,6 +16,9 @@
 
 namespace tributary::gateway {
 
+// Of the block that holds the record; "" = none does.
+std::string incarnation_at(BlockSource& source, model::Log log, uint64_t seq);
+
 class IntakeWalk {
   public:
     // claims: what it reads is not thinned any more.
@@ -36,6 +39,7 @@ class IntakeWalk {
     const model::IntakeRecord& record() const { return record_; }
     uint32_t topic_index() const { return reader_->topic_index(); }  // within block()
     const BlockPointer& block() const { return block_; }
+    std::string incarnation(uint64_t seq) { return incarnation_at(source_, model::Log::intake, seq); }
     bool poison() const { return source_.poison(record_.seq); }  // not to be looked into
     model::ClockState clock() const { return clock_; }
     const config::Settings& settings() const { return *settings_; }
@@ -76,6 +80,7 @@ class OutputWalk {
 
     uint64_t seq() const { return next_ - 1; }  // of the record that next() came to
     uint64_t position() const { return next_; }
+    std::string incarnation(uint64_t seq) { return incarnation_at(source_, log_, seq); }
     base::Result<model::Output> output() const;
     const BlockPointer& block() const { return block_; }
 

@@ -8,6 +8,7 @@ namespace tributary::gateway {
 namespace {
 
 // These may go out of order. The other logs are few records, and somebody waits for them.
+constexpr uint64_t kInDoubt = 65'536;
 constexpr std::array kApart{model::Log::windows, model::Log::reduced, model::Log::intake};
 
 }  // namespace
@@ -48,6 +49,8 @@ base::Result<> KafkaFeeds::make(const config::Settings& settings, const std::str
     const auto live_cursor = [&](model::Log log) {
         return apart_.count(log) > 0 ? apart_[log].state->live_cursor() : cursor(log);
     };
+    // What Kafka has committed beyond our cursor is not known before it answers; at most its window of records.
+    if (kafka.exactly_once()) claims.set(model::Log::intake, cursor(model::Log::intake) + kInDoubt);
     output(model::Log::events, cursor(model::Log::events));
     auto context = std::make_unique<ContextFeed>(cursor(model::Log::context), source, gateway, kafka.prefix, metrics);
     context_ = context.get();

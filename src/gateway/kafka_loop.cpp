@@ -12,7 +12,7 @@ base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Setting
         KafkaFeeds::create(loop->settings_, incarnation, loop->source_, writer, std::move(engine_position), metrics);
     if (!feeds) return feeds.error();
     loop->feeds_ = std::move(*feeds);
-    auto replicator = kafka::Replicator::create(loop->settings_, loop->feeds_->list(), *loop, metrics, clock);
+    auto replicator = kafka::Replicator::create(loop->settings_, loop->feeds_->list(), *loop, metrics, clock, incarnation);
     if (!replicator) return replicator.error();
     loop->replicator_ = std::move(*replicator);
     return loop;

@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "kafka/replicator.hpp"
+#include "kafka/transactions.hpp"
 
 namespace tributary::kafka {
 
@@ -77,10 +78,17 @@ base::Result<Owned<rd_kafka_conf_t>> producer_conf(const config::Settings& setti
         // librdkafka knows two names for one knob; the later call wins.
         values.emplace_back(name, value);
     }
-    const bool singly = sending == Sending::singly;
+    const bool singly = sending == Sending::singly, exact = settings.kafka.exactly_once();
+    if (exact) {
+        const auto given = settings.kafka.properties.find("transaction.timeout.ms");
+        const std::string limit = given != settings.kafka.properties.end() ? given->second : "60000";
+        values.emplace_back("transactional.id", transactional_id(settings));
+        values.emplace_back("transaction.timeout.ms", limit);
+        values.emplace_back("message.timeout.ms", limit);  // more is not allowed; what times out is sent again
+    }
     // In batches, whatever goes wrong with one must stop everything behind it (a fatal error, a new producer), or later
     // records would overtake it. Singly, records that must keep their order are never in flight together.
-    values.emplace_back("enable.gapless.guarantee", singly ? "false" : "true");
+    values.emplace_back("enable.gapless.guarantee", singly || exact ? "false" : "true");
     if (singly) {
         values.emplace_back("linger.ms", "0");
         values.emplace_back("batch.num.messages", "1");
@@ -138,6 +146,7 @@ std::vector<std::string> topics_of(const config::KafkaSettings& settings) {
         if (settings.live_first() && (log == model::Log::intake || log == model::Log::windows))
             names.push_back(names.back() + std::string(kBackfill));
     }
+    if (settings.exactly_once()) names.push_back(progress_topic(settings));
     return names;
 }
 

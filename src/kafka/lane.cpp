@@ -51,6 +51,10 @@ const Item* Lane::fetch(int& budget) {
         if (send_ < tail_ && (at(send_).seq != item_.seq || at(send_).n != item_.n))
             tail_ = send_, singly_until_ = std::min(singly_until_, tail_);
         if (send_ == tail_) push();
+        if (item_.seq < skip_below_ && at(send_).state == State::waiting) {
+            at(send_).state = State::delivered;
+            at(send_).accounts = item_.accounts;
+        }
         if (Slot& slot = at(send_); slot.state != State::waiting) {
             send_++;
             continue;
@@ -102,7 +106,24 @@ void Lane::rewind() {
 
 void Lane::abandon() {
     for (uint64_t i = head_; i < tail_; i++)
-        if (at(i).state == State::flying) land(at(i), State::waiting);
+        if (at(i).state == State::flying)
+            land(at(i), State::waiting);
+        else if (at(i).state == State::taken)
+            at(i).state = State::waiting;
+}
+
+uint64_t Lane::cursor_when_committed() const {
+    uint64_t cursor = cursor_;
+    for (uint64_t i = head_; i < send_ && at(i).state >= State::taken; i++)
+        if (at(i).last) cursor = at(i).seq + 1;
+    return cursor;
+}
+
+size_t Lane::commit() {
+    size_t taken = 0;
+    for (uint64_t i = head_; i < tail_; i++)
+        if (at(i).state == State::taken) at(i).state = State::delivered, taken++;
+    return taken;
 }
 
 bool Lane::may_send_singly(std::string_view key) {

@@ -4,6 +4,7 @@
 // not delivered goes out again. Owned by the replicator's thread. It knows nothing of librdkafka.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -18,7 +19,8 @@ namespace tributary::kafka {
 
 class Lane {
   public:
-    enum class State : uint8_t { waiting, flying, delivered, refused };
+    // taken: Kafka has it in a transaction that is not committed.
+    enum class State : uint8_t { waiting, flying, taken, delivered, refused };
     struct Slot {
         uint64_t seq = 0;
         uint32_t n = 0;
@@ -57,6 +59,14 @@ class Lane {
     // A producer is gone with what was in flight.
     void abandon();
 
+    // Transactions. Records below seq are committed already: they are settled, and not sent.
+    void skip_below(uint64_t seq) { skip_below_ = std::max(skip_below_, seq); }
+    uint64_t cursor() const { return cursor_; }
+    std::string incarnation(uint64_t seq) const { return feed_.incarnation(seq); }
+    bool mid_record() const { return send_ > head_ && !at(send_ - 1).last; }  // more records of that message to come
+    uint64_t cursor_when_committed() const;
+    size_t commit();  // what was taken is delivered: so many
+
     // Singly: records of one key are not in flight together, up to what was pulled when the trouble began.
     void begin_singly() { singly_until_ = tail_; }
     bool singly_done() const { return send_ >= singly_until_ && flying_ == 0; }
@@ -73,6 +83,7 @@ class Lane {
 
   private:
     Slot& at(uint64_t position) { return ring_[position & (ring_.size() - 1)]; }
+    const Slot& at(uint64_t position) const { return ring_[position & (ring_.size() - 1)]; }
     void push();
     void settle();
     void pass(const Slot& last);
@@ -86,7 +97,7 @@ class Lane {
     std::string topic_;
     std::vector<Slot> ring_;                   // a power of two
     uint64_t head_ = 0, send_ = 0, tail_ = 0;  // head: oldest unsettled; send: next to send
-    uint64_t singly_until_ = 0;
+    uint64_t singly_until_ = 0, skip_below_ = 0;
     std::unordered_set<std::string> keys_;  // in flight while sending singly
     size_t flying_ = 0;
     Item item_;

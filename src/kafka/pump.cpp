@@ -11,7 +11,7 @@ using base::kNsPerSecond;
 
 void Pump::step(int64_t timeout_ns) {
     const int64_t now_ns = clock_.boot_ns();
-    if (!producer_ && now_ns >= start_at_ns_) start_producer();
+    if (!producer_ && !ended_ && now_ns >= start_at_ns_) start_producer();
     bool busy = false;
     if (producer_) {
         busy = drain(0);
@@ -19,7 +19,9 @@ void Pump::step(int64_t timeout_ns) {
             check(timeout_ns);
             busy = true;
         }
-        if (!restart_as_ && connected_) busy |= pull();
+        const auto up = [&] { return !restart_as_ && connected_ && !progress_missing_; };
+        if (exact_ && up()) busy |= transact();
+        if ((!exact_ || exact_->ready()) && up()) busy |= pull();
     }
     if (!busy) wait(timeout_ns);
     advance();
@@ -29,6 +31,8 @@ void Pump::step(int64_t timeout_ns) {
 void Pump::wait(int64_t timeout_ns) {
     if (!producer_) timeout_ns = std::min(timeout_ns, std::max<int64_t>(start_at_ns_ - clock_.boot_ns(), kNsPerMs));
     if (pace_.resume_ns() > clock_.boot_ns()) timeout_ns = std::min(timeout_ns, pace_.resume_ns() - clock_.boot_ns());
+    if (exact_ && exact_->open())  // it is to be closed in time
+        timeout_ns = std::min(timeout_ns, std::max(exact_->opened_ns() + kTransactionNs - clock_.boot_ns(), kNsPerMs));
     const bool idle = !producer_ || (!restart_as_ && connected_ && !more_);
     if (!idle) {
         drain(to_ms(std::min(timeout_ns, restart_as_ ? 50 * kNsPerMs : timeout_ns)));
@@ -53,18 +57,26 @@ void Pump::wake() {
 
 bool Pump::flush(int64_t timeout_ns) {
     const int64_t until_ns = clock_.boot_ns() + timeout_ns;
-    while (producer_ && in_flight() > 0 && clock_.boot_ns() < until_ns) {
+    ending_ = true;
+    const auto open = [&] { return exact_ && exact_->open() && !restart_as_; };
+    while (producer_ && (in_flight() > 0 || open()) && clock_.boot_ns() < until_ns) {
         rd_kafka_flush(producer_->handle(), 10);  // sends without lingering
         drain(10);
+        if (open()) {
+            int budget = kItemsPerStep;  // of what is begun, the rest
+            for (size_t i = 0; i < lanes_.size() && !restart_as_; i++)
+                if (lanes_[i].usable() && lanes_[i].mid_record()) pull(i, budget, SIZE_MAX);
+            if (open()) transact();
+        }
         advance();
         publish();
     }
-    return in_flight() == 0;
+    return in_flight() == 0 && !open();
 }
 
 void Pump::advance() {
     const int64_t now_ns = clock_.boot_ns();
-    if (!restart_as_ && sending_ == Sending::singly && std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
+    if (!restart_as_ && sending_ == Sending::singly && !(exact_ && exact_->open()) && std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
             return !lane.rewind_wanted && (lane.singly_done() || (lane.held_until_ns != 0 && lane.flying() == 0));
         }))
         restart(Sending::batched, "");
@@ -135,6 +147,7 @@ void Pump::end_producer() {
     old.reset();  // only now are the bytes of what was in flight free
     if (*restart_as_ == Sending::singly && sending_ == Sending::batched)
         for (auto& lane : lanes_) lane.begin_singly();
+    if (exact_) exact_->forget_producer();
     sending_ = *restart_as_;
     restart_as_.reset();
     connected_ = creating_ = false;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pump: the Replicator itself. It ties the lanes (what is on its way), one producer life after the other, the stamp
-// rule and the topic check together. Its members stand in three files: pump.cpp (a step, the producer's lives),
-// pump_events.cpp (what librdkafka says), pump_send.cpp (brokers, topics, sending). One thread; wake() and status()
-// any.
+// rule and the topic check together. Its members stand in four files: pump.cpp (a step, the producer's lives),
+// pump_events.cpp (what librdkafka says), pump_send.cpp (brokers, topics, sending), pump_transact.cpp (exactly-once). One
+// thread; wake() and status() any.
 #pragma once
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 #include "kafka/producer.hpp"
 #include "kafka/stamp_rule.hpp"
 #include "kafka/topics.hpp"
+#include "kafka/transactions.hpp"
 
 namespace tributary::kafka {
 
@@ -27,6 +28,9 @@ inline constexpr int64_t kGatherReportsNs =
 inline constexpr int64_t kSilenceNs = 15 * base::kNsPerSecond;  // in flight and no report: are the brokers still there?
 inline constexpr int64_t kHoldNs = 10 * base::kNsPerSecond;     // before a topic that would not do is tried again
 inline constexpr int64_t kDrainNs = 5 * base::kNsPerSecond;     // for what is on the wire when a producer ends
+inline constexpr int64_t kTransactionNs = base::kNsPerSecond;  // a transaction is open for about so long
+inline constexpr int kTransactMs = 300;                        // one call that waits for the coordinator
+inline constexpr int64_t kSuspicionNs = 5 * base::kNsPerSecond;  // for another gateway of our name to show itself
 inline constexpr int64_t kFirstCheckMs = 200, kLongestCheckMs = 2'000;
 
 inline int to_ms(int64_t ns) {
@@ -66,12 +70,13 @@ struct Counters {
 class Pump final : public Replicator {
   public:
     Pump(const config::Settings& settings, const std::vector<Feed*>& feeds, Progress& progress,
-         metrics::Registry& metrics, const base::Clock& clock, std::unique_ptr<MockCluster> mock)
+         metrics::Registry& metrics, const base::Clock& clock, std::string run, std::unique_ptr<MockCluster> mock)
         : settings_(settings),
           progress_(progress),
           metrics_(metrics),
           counters_(metrics),
           clock_(clock),
+          run_(std::move(run)),
           mock_(std::move(mock)),
           brokers_(mock_ ? mock_->brokers() : settings.kafka.brokers),
           pace_(settings.kafka.backfill_share) {
@@ -79,6 +84,7 @@ class Pump final : public Replicator {
             lanes_.emplace_back(*feed, topic_of(settings.kafka, feed->log()) +
                                            std::string(feed->backfill() ? kBackfill : std::string_view()));
         if (mock_) shown_.mock_brokers = brokers_;
+        if (settings.kafka.exactly_once()) exact_.emplace(settings);
     }
 
     void step(int64_t timeout_ns) override;
@@ -104,6 +110,14 @@ class Pump final : public Replicator {
     void refuse(Lane& lane, const Lane::Slot& slot, std::string_view topic, std::string_view key,
                 rd_kafka_resp_err_t error, size_t size);
 
+    bool transact();
+    bool begin_life();
+    bool close_transaction();
+    void adopt();
+    void fenced(const std::string& why);
+    bool outcome(const Outcome& outcome);
+    bool closing() const;
+
     bool check_due(int64_t now_ns) const;
     void check(int64_t timeout_ns);
     bool pull();
@@ -125,6 +139,7 @@ class Pump final : public Replicator {
     metrics::Registry& metrics_;
     Counters counters_;
     const base::Clock& clock_;
+    const std::string run_;  // the store's incarnation
     std::unique_ptr<MockCluster> mock_;
     const std::string brokers_;
     std::vector<Lane> lanes_;  // before producer_: it still reads their bytes while it ends
@@ -132,6 +147,13 @@ class Pump final : public Replicator {
     StampRule stamps_;
     Pace pace_;  // of the backfill lanes together
     LogLimit log_limit_;
+
+    std::optional<Transactions> exact_;  // delivery = "exactly-once"
+    bool ending_ = false;                // flush(): the open transaction is closed now
+    bool progress_missing_ = false;      // its topic
+    int64_t progress_retry_ns_ = 0;
+    bool suspicious_ = false, ended_ = false;  // we were fenced: by whom? and: another gateway sends in our name
+    std::string before_us_;              // who had committed before we first did
 
     Sending sending_ = Sending::batched;
     std::optional<Sending> restart_as_;  // the producer is to end; no more is sent with it

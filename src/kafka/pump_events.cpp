@@ -42,8 +42,8 @@ void Pump::on_report(const rd_kafka_message_t& message) {
     Lane::Slot& slot = lane.slot(id & ((uintptr_t{1} << Lane::kPositionBits) - 1));
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         stamps_.accepted(slot.stamp_ms);
-        lane.land(slot, State::delivered);
-        now_.delivered++;
+        lane.land(slot, exact_ ? State::taken : State::delivered);
+        now_.delivered += exact_ ? 0 : 1;
         backoff_ns_ = 0;
         return;
     }
@@ -56,12 +56,14 @@ void Pump::on_report(const rd_kafka_message_t& message) {
         refuse(lane, slot, rd_kafka_topic_name(message.rkt), {static_cast<const char*>(message.key), message.key_len},
                message.err, message.len);
         lane.land(slot, State::refused);
+        if (exact_) restart(sending_, "");  // the transaction is spoilt; what was in it is sent again without that one
         return;
     }
     lane.land(slot, State::waiting);
     lane.rewind_wanted = true;
     if (other_stamp) {
         slot.stamp_refused = true;
+        if (exact_) restart(sending_, "");
         return;
     }
     if (message.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) return;
@@ -93,12 +95,16 @@ void Pump::refuse(Lane& lane, const Lane::Slot& slot, std::string_view topic, st
 void Pump::on_error(rd_kafka_event_t* event) {
     const auto error = rd_kafka_event_error(event);
     const std::string text = rd_kafka_event_error_string(event);
-    if (rd_kafka_event_error_is_fatal(event) != 0)
-        restart(sending_, text);
-    else if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+    if (rd_kafka_event_error_is_fatal(event) != 0) {
+        if (exact_ && fencing(rd_kafka_fatal_error(producer_->handle(), nullptr, 0)))
+            fenced(text);
+        else
+            restart(sending_, text);
+    } else if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         down(error_.empty() ? text : error_);
-    else
+    } else {
         error_ = text;
+    }
 }
 
 void Pump::on_log(rd_kafka_event_t* event) {

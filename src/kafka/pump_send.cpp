@@ -4,7 +4,7 @@
 namespace tributary::kafka {
 
 bool Pump::check_due(int64_t now_ns) const {
-    if (!connected_) return true;
+    if (!connected_ || (progress_missing_ && now_ns >= progress_retry_ns_)) return true;
     return std::any_of(lanes_.begin(), lanes_.end(),
                        [&](const Lane& lane) { return lane.held_until_ns != 0 && now_ns >= lane.held_until_ns; });
 }
@@ -14,6 +14,7 @@ void Pump::check(int64_t timeout_ns) {
     std::vector<std::string> names;
     for (const auto& lane : lanes_)  // intake, reduced and context share one
         if (std::find(names.begin(), names.end(), lane.topic()) == names.end()) names.push_back(lane.topic());
+    if (exact_) names.push_back(exact_->topic());
     const int limit_ms = std::max(1, std::min(to_ms(timeout_ns), static_cast<int>(check_ms_)));
     const TopicCheck found = check_topics(producer_->handle(), names, limit_ms);
     if (!found.reached) {
@@ -46,6 +47,17 @@ void Pump::check(int64_t timeout_ns) {
         else
             hold(lane, "TRB-KAFKA-005", missing_topic_text(lane.topic(), settings_.kafka, "create_topics is off"));
     }
+    if (exact_) {
+        progress_missing_ =
+            std::find(found.missing.begin(), found.missing.end(), exact_->topic()) != found.missing.end();
+        all_there = all_there && !progress_missing_;
+        progress_retry_ns_ = now_ns + kHoldNs;
+        if (progress_missing_ && !settings_.kafka.create_topics) {
+            error_ = missing_topic_text(exact_->topic(), settings_.kafka, "create_topics is off");
+            metrics_.degraded("kafka", "TRB-KAFKA-005", error_);
+            healthy_ = false;
+        }
+    }
     if (all_there) {
         if (!healthy_) metrics_.healthy("kafka");
         healthy_ = true;
@@ -59,6 +71,14 @@ void Pump::check(int64_t timeout_ns) {
 void Pump::on_topics_made(rd_kafka_event_t* event) {
     creating_ = false;
     const Creation result = creation_result(event);
+    if (exact_ && std::find(result.done.begin(), result.done.end(), exact_->topic()) != result.done.end())
+        progress_missing_ = false;
+    for (const auto& [name, why] : result.failures)
+        if (exact_ && name == exact_->topic()) {
+            error_ = missing_topic_text(name, settings_.kafka, base::format("cannot be created ({})", why));
+            metrics_.degraded("kafka", "TRB-KAFKA-005", error_);
+            healthy_ = false;
+        }
     for (auto& lane : lanes_) {
         if (std::find(result.done.begin(), result.done.end(), lane.topic()) != result.done.end()) {
             lane.held_until_ns = 0;
@@ -108,11 +128,13 @@ bool Pump::pull_backfill(int& budget) {
 
 bool Pump::pull(size_t index, int& budget, size_t most) {
     Lane& lane = lanes_[index];
+
     const size_t window = kWindow - std::min(index, size_t{8}) * kReservePerLane;
     size_t others = in_flight() - lane.flying();
     bool any = false;
     const size_t before = lane.flying();
     while (others + lane.flying() < window && lane.flying() - before < most) {
+        if (exact_ && exact_->open() && closing() && !lane.mid_record()) return any;
         const Item* item = lane.fetch(budget);
         if (item == nullptr) {
             more_ |= budget == 0 || lane.busy();
@@ -136,6 +158,10 @@ bool Pump::send(Lane& lane, size_t index, const Item& item) {
         (uintptr_t{index} << Lane::kPositionBits) | (lane.position() & ((uintptr_t{1} << Lane::kPositionBits) - 1));
     slot.stamp_ms = stamp.ms;
     const std::string_view value = own ? std::string_view(record.value) : item.value;
+    if (exact_ && !exact_->open()) {
+        outcome(exact_->begin(producer_->handle(), clock_.boot_ns()));
+        if (!exact_->open()) return false;
+    }
     const auto error = producer_->send({record, value, item.keep == nullptr, stamp.ms,
                                         stamp.unsynced ? std::string_view("unsynced") : record.time_mark,
                                         settings_.gateway.id, reinterpret_cast<void*>(id)});
@@ -143,6 +169,7 @@ bool Pump::send(Lane& lane, size_t index, const Item& item) {
         now_.resent += slot.sent_before ? 1 : 0;
         now_.clamped += stamp.clamped && !slot.sent_before ? 1 : 0;
         lane.sent();
+        if (exact_) exact_->sent();
         return true;
     }
     if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;

@@ -7,10 +7,7 @@ namespace tributary::kafka {
 
 base::Result<std::unique_ptr<Replicator>> Replicator::create(const config::Settings& settings, std::vector<Feed*> feeds,
                                                              Progress& progress, metrics::Registry& metrics,
-                                                             const base::Clock& clock) {
-    if (settings.kafka.delivery != "at-least-once")
-        return base::Error{"TRB-KAFKA-007", base::format("kafka.delivery = \"{}\" is not known; at-least-once is",
-                                                         settings.kafka.delivery)};
+                                                             const base::Clock& clock, const std::string& run) {
     std::unique_ptr<MockCluster> mock;
     if (settings.kafka.mock) {
         auto started = MockCluster::start(settings.kafka);
@@ -23,7 +20,7 @@ base::Result<std::unique_ptr<Replicator>> Replicator::create(const config::Setti
         if (!conf) return conf.error();
     }
     return std::unique_ptr<Replicator>(
-        std::make_unique<Pump>(settings, feeds, progress, metrics, clock, std::move(mock)));
+        std::make_unique<Pump>(settings, feeds, progress, metrics, clock, run, std::move(mock)));
 }
 
 }  // namespace tributary::kafka

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The back door: pulls logs by cursor through Feeds and delivers them to Kafka with an idempotent producer, acks=all.
+// The back door: pulls logs by cursor through Feeds and delivers them to Kafka with an idempotent producer, acks=all,
+// or in transactions (delivery = "exactly-once") together with the cursors, which are then read from Kafka.
 // Owned and driven by kafka_loop's thread alone (librdkafka's own threads never call back into it: delivery reports
 // come through its event queue). Pulls only while brokers are up and fewer than `window` records are in flight; moves a
 // log's cursor over the gap-free prefix of what is delivered or refused. A fatal producer error is normal life: a new
@@ -50,6 +51,8 @@ class Feed {
     virtual void seek(uint64_t seq) = 0;  // next() continues with this source record
     // The next item, or false: nothing (more) to send now. A false is not final.
     virtual bool next(Item& item) = 0;
+    // Incarnation of the stored record at seq, "" = there is none.
+    virtual std::string incarnation(uint64_t) { return {}; }
     // Brokers are up, for the first time or again.
     virtual void linked() {}
     // The log's cursor when this feed is done below `cursor`: less, where another feed of the same log is behind.
@@ -77,10 +80,10 @@ struct Status {              // copied out for status; times are wall ns
 
 class Replicator {
   public:
-    // feeds: in order of priority (events first, intake last). Does not connect; step() does.
+    // feeds: in order of priority (events first, intake last). run: the store's incarnation, for transactions. Does not connect; step() does.
     static base::Result<std::unique_ptr<Replicator>> create(const config::Settings& settings, std::vector<Feed*> feeds,
                                                             Progress& progress, metrics::Registry& metrics,
-                                                            const base::Clock& clock);
+                                                            const base::Clock& clock, const std::string& run = {});
     virtual ~Replicator() = default;
 
     // Pulls, produces, takes delivery reports; returns after at most timeout_ns, earlier when something was done.

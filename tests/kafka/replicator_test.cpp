@@ -84,6 +84,30 @@ TEST_CASE("the backlog goes beside live data, to a topic of its own, and has the
     CHECK(live.links == 1);
 }
 
+// The mock cluster has transactions, but forgets our place in them and fences nobody: those are tested with a real Kafka
+// (tests/system/test_exactly_once.py).
+TEST_CASE("exactly-once: transactions over an outage, in order, with messages of several records and none") {
+    Cluster cluster;
+    NumberFeed events(model::Log::events, "t.events", 50), intake(model::Log::intake, "t.readings", 25'000);
+    intake.per_seq = [](uint64_t seq) { return static_cast<uint32_t>(seq % 3); };
+    Rig rig({&events, &intake}, cluster.brokers());
+    rig.settings.kafka.delivery = "exactly-once";
+    auto made = Replicator::create(rig.settings, {&events, &intake}, rig.book, rig.metrics, rig.clock, "run");
+    REQUIRE(made.ok());
+    rig.replicator = std::move(*made);
+    REQUIRE(run_until(*rig.replicator, [&] { return rig.book.cursors[model::Log::intake] > 1; }));
+    cluster.down();
+    run_until(*rig.replicator, [] { return false; }, 2);
+    cluster.up();
+    REQUIRE(rig.until_cursor(model::Log::intake, 25'001, 120));
+    REQUIRE(rig.until_cursor(model::Log::events, 51));
+    CHECK(rig.replicator->flush(10 * base::kNsPerSecond));
+    const auto records = read_topic(cluster.brokers(), "t.readings");
+    CHECK(distinct(records) == 25'000);
+    CHECK(check_order(records).kept);
+    CHECK_FALSE(rig.book.backwards);
+}
+
 TEST_CASE("several records, none, and several logs") {
     Cluster cluster;
     NumberFeed events(model::Log::events, "t.events", 100), intake(model::Log::intake, "t.readings", 3'000);

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/transactions.hpp"
+
+#include <array>
+
+#include "base/log.hpp"
+
+namespace tributary::kafka {
+namespace {
+
+using Kind = Outcome::Kind;
+
+struct DeleteMore {
+    void operator()(rd_kafka_error_t* p) const { rd_kafka_error_destroy(p); }
+    void operator()(rd_kafka_topic_partition_list_t* p) const { rd_kafka_topic_partition_list_destroy(p); }
+    void operator()(rd_kafka_consumer_group_metadata_t* p) const { rd_kafka_consumer_group_metadata_destroy(p); }
+    void operator()(rd_kafka_ListConsumerGroupOffsets_t* p) const { rd_kafka_ListConsumerGroupOffsets_destroy(p); }
+};
+template <class T>
+using Mine = std::unique_ptr<T, DeleteMore>;
+
+// Takes the error over.
+Outcome judge(rd_kafka_error_t* raw, const std::string& id) {
+    const Mine<rd_kafka_error_t> error(raw);
+    if (!error) return {};
+    const auto code = rd_kafka_error_code(error.get());
+    std::string why = rd_kafka_error_string(error.get());
+    if (fencing(code)) return {Kind::fenced, std::move(why)};
+    if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+        why += base::format(" (this user needs Write and Describe on the transactional id \"{}\" and Read on the group "
+                            "of that name)",
+                            id);
+    const bool again = rd_kafka_error_is_retriable(error.get()) != 0 && rd_kafka_error_is_fatal(error.get()) == 0 &&
+                       rd_kafka_error_txn_requires_abort(error.get()) == 0;
+    return {again || code == RD_KAFKA_RESP_ERR__TIMED_OUT ? Kind::again : Kind::failed, std::move(why)};
+}
+
+Mine<rd_kafka_topic_partition_list_t> one_partition(const std::string& topic) {
+    Mine<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), 0);
+    return list;
+}
+
+}  // namespace
+
+bool fencing(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR__FENCED || error == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+           error == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+std::string transactional_id(const config::Settings& settings) {
+    return settings.kafka.prefix + "-" + settings.gateway.id;
+}
+
+std::string progress_topic(const config::KafkaSettings& settings) { return settings.prefix + ".progress"; }
+
+Outcome Transactions::begin_life(rd_kafka_t* producer, int timeout_ms) {
+    if (!initialised_) {
+        if (auto outcome = judge(rd_kafka_init_transactions(producer, timeout_ms), id_); !(outcome == Kind::done))
+            return outcome;
+        initialised_ = true;
+    }
+    auto outcome = read(producer, timeout_ms);
+    ready_ = outcome == Kind::done;
+    return outcome;
+}
+
+Outcome Transactions::read(rd_kafka_t* client, int timeout_ms) {
+    const auto list = one_partition(topic_);
+    Mine<rd_kafka_ListConsumerGroupOffsets_t> request(rd_kafka_ListConsumerGroupOffsets_new(id_.c_str(), list.get()));
+    std::array<char, 256> text{};
+    const Owned<rd_kafka_AdminOptions_t> options(
+        rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS));
+    rd_kafka_AdminOptions_set_request_timeout(options.get(), timeout_ms, text.data(), text.size());
+    // What a transaction that is just being ended has changed is waited for.
+    if (auto* error = rd_kafka_AdminOptions_set_require_stable_offsets(options.get(), 1))
+        return judge(error, id_);
+    const Owned<rd_kafka_queue_t> queue(rd_kafka_queue_new(client));
+    std::array requests{request.get()};
+    rd_kafka_ListConsumerGroupOffsets(client, requests.data(), requests.size(), options.get(), queue.get());
+    const Owned<rd_kafka_event_t> event(rd_kafka_queue_poll(queue.get(), timeout_ms + 500));
+    if (!event) return {Kind::again, "the group coordinator does not answer"};
+    const std::string name = base::format("the place of group \"{}\" in {} cannot be read: ", id_, topic_);
+    if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return {Kind::again, name + rd_kafka_event_error_string(event.get())};
+    size_t count = 0;
+    const auto* result = rd_kafka_event_ListConsumerGroupOffsets_result(event.get());
+    const auto** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count);
+    if (count != 1) return {Kind::again, name + "no answer"};
+    if (const auto* error = rd_kafka_group_result_error(groups[0]); error != nullptr) {
+        if (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return stored_ = {}, Outcome();
+        return {Kind::again, name + rd_kafka_error_string(error)};
+    }
+    const auto* partitions = rd_kafka_group_result_partitions(groups[0]);
+    for (int i = 0; i < partitions->cnt; i++) {
+        const auto& one = partitions->elems[i];
+        if (one.err != RD_KAFKA_RESP_ERR_NO_ERROR) return {Kind::again, name + rd_kafka_err2str(one.err)};
+        if (one.offset < 0) continue;  // never committed, or expired
+        const auto progress = record::parse_progress({static_cast<const char*>(one.metadata), one.metadata_size});
+        if (!progress) {
+            base::log::warning("TRB-KAFKA-011: {}it is not ours; the store's own cursors count", name);
+            continue;
+        }
+        return stored_ = *progress, Outcome();
+    }
+    return stored_ = {}, Outcome();
+}
+
+Outcome Transactions::begin(rd_kafka_t* producer, int64_t now_ns) {
+    auto outcome = judge(rd_kafka_begin_transaction(producer), id_);
+    if (outcome == Kind::done) open_ = true, offsets_sent_ = false, records_ = 0, opened_ns_ = now_ns;
+    return outcome;
+}
+
+Outcome Transactions::commit(rd_kafka_t* producer, const record::Progress& progress, int timeout_ms) {
+    if (!offsets_sent_) {
+        const auto list = one_partition(topic_);
+        const std::string text = record::progress_text(progress);
+        auto& one = list->elems[0];
+        uint64_t sum = 0;  // an offset that grows, for people who look at it
+        for (const auto& [log, position] : progress.logs) sum += position.next - 1;
+        one.offset = static_cast<int64_t>(sum);
+        one.metadata = malloc(text.size());  // freed with the list
+        if (one.metadata == nullptr) return {Kind::failed, "no memory"};
+        text.copy(static_cast<char*>(one.metadata), text.size());
+        one.metadata_size = text.size();
+        const Mine<rd_kafka_consumer_group_metadata_t> group(rd_kafka_consumer_group_metadata_new(id_.c_str()));
+        auto outcome =
+            judge(rd_kafka_send_offsets_to_transaction(producer, list.get(), group.get(), timeout_ms), id_);
+        if (!(outcome == Kind::done)) return outcome;
+        offsets_sent_ = true;
+        stored_ = progress;  // if it fails this is read again
+    }
+    auto outcome = judge(rd_kafka_commit_transaction(producer, timeout_ms), id_);
+    if (outcome == Kind::done) open_ = false, records_ = 0;
+    return outcome;
+}
+
+}  // namespace tributary::kafka
