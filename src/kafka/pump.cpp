@@ -71,6 +71,7 @@ bool Pump::flush(int64_t timeout_ns) {
         advance();
         publish();
     }
+    ending_ = false;
     return in_flight() == 0 && !open();
 }
 

@@ -153,7 +153,7 @@ class Pump final : public Replicator {
     bool progress_missing_ = false;      // its topic
     int64_t progress_retry_ns_ = 0;
     bool suspicious_ = false, ended_ = false;  // we were fenced: by whom? and: another gateway sends in our name
-    std::string before_us_;              // who had committed before we first did
+    record::Progress known_;             // the newest that we read or committed
 
     Sending sending_ = Sending::batched;
     std::optional<Sending> restart_as_;  // the producer is to end; no more is sent with it

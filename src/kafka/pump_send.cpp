@@ -58,6 +58,7 @@ void Pump::check(int64_t timeout_ns) {
             healthy_ = false;
         }
     }
+    if (ended_) return;  // nothing gets better by itself
     if (all_there) {
         if (!healthy_) metrics_.healthy("kafka");
         healthy_ = true;
@@ -134,7 +135,7 @@ bool Pump::pull(size_t index, int& budget, size_t most) {
     bool any = false;
     const size_t before = lane.flying();
     while (others + lane.flying() < window && lane.flying() - before < most) {
-        if (exact_ && exact_->open() && closing() && !lane.mid_record()) return any;
+        if (exact_ && exact_->open() && closing() && !lane.mid_record()) break;
         const Item* item = lane.fetch(budget);
         if (item == nullptr) {
             more_ |= budget == 0 || lane.busy();

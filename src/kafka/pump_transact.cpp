@@ -29,7 +29,7 @@ bool Pump::begin_life() {
         const auto seen = exact_->read(producer_->handle(), kTransactMs);
         if (!(seen == Kind::done)) return outcome(seen);
         const auto& writer = exact_->stored().writer;
-        if (!writer.empty() && writer != run_ && writer != before_us_) {
+        if (writer != run_ && exact_->stored() != known_) {
             ended_ = true;
             const auto text = base::format(
                 "another gateway named \"{}\" (run {}) sends to this Kafka cluster and has taken over; this one does not "
@@ -51,7 +51,7 @@ bool Pump::begin_life() {
 // What Kafka has beyond our cursors is settled without being sent, if it is of this store.
 void Pump::adopt() {
     const auto& stored = exact_->stored();
-    if (stored.writer != run_) before_us_ = stored.writer;
+    known_ = stored;
     std::string strange;
     for (auto& lane : lanes_) {
         const auto found = stored.logs.find(lane.log());
@@ -87,8 +87,10 @@ bool Pump::close_transaction() {
         progress.logs[lane.log()] = {next, std::move(of)};
     }
     const auto done = exact_->commit(producer_->handle(), progress, kTransactMs);
-    if (done == Kind::done)
+    if (done == Kind::done) {
         for (auto& lane : lanes_) now_.delivered += lane.commit();
+        known_ = exact_->stored();
+    }
     return outcome(done);
 }
 

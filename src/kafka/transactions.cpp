@@ -2,6 +2,7 @@
 #include "kafka/transactions.hpp"
 
 #include <array>
+#include <cstdlib>
 
 #include "base/log.hpp"
 
