@@ -10,7 +10,7 @@ namespace tributary::record {
 std::string progress_text(const Progress& progress) {
     std::string out;
     JsonObject top(out);
-    top.integer("version", 1).text("writer", progress.writer);
+    top.integer("version", uint64_t{1}).text("writer", progress.writer);
     JsonObject logs(top.key("logs"));
     for (const auto& [log, position] : progress.logs) {
         JsonObject one(logs.key(model::log_name(log)));
