@@ -6,7 +6,7 @@
 #include "base/certificates.hpp"
 #include "base/log.hpp"
 #include "base/units.hpp"
-#include "mqtt/session.hpp"
+#include "base/files.hpp"
 
 namespace tributary::gateway {
 namespace {
@@ -69,7 +69,7 @@ bool TlsWatch::fits() {
     base::Result<> pair;
     std::string password = files_.password;
     if (files_.side == "mqtt" && !files_.other.empty())
-        if (auto secret = mqtt::read_secret(files_.other)) password = *secret;
+        if (const auto secret = base::read_file(files_.other)) password = secret->substr(0, secret->find_first_of("\r\n"));
     if (!files_.cert.empty()) pair = base::check_pair(files_.cert, files_.key.empty() ? files_.cert : files_.key, password);
     if (pair && !files_.ca.empty())
         if (auto end = base::certificate_end_ns(files_.ca); !end) pair = end.error();
