@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # One Apache Kafka broker (KRaft, no ZooKeeper) on loopback for tests and demonstrations.
 #   kafka.sh install            fetches the jars with Maven into build/kafka/libs, once
-#   kafka.sh run FOLDER PORT    runs a broker in the foreground with its data in FOLDER; PORT + 1 is the controller's
+#   kafka.sh run FOLDER PORT    runs a broker in the foreground with its data in FOLDER; PORT + 1 is the controller's;
+#                               FOLDER/extra.properties is appended to its configuration
 # `run` replaces itself by java: whoever started it owns the process, and ends it by its pid.
 set -euo pipefail
 version=4.3.1
@@ -74,6 +75,8 @@ group.initial.rebalance.delay.ms=0
 broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=2500
 END
+    # The later of two lines of one name counts.
+    [ ! -e "$folder/extra.properties" ] || cat "$folder/extra.properties" >> "$folder/server.properties"
     local class_path="$folder:$libs/*"
     if [ ! -e "$folder/data/meta.properties" ]; then
         local id

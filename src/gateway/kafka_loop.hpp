@@ -24,6 +24,7 @@ class KafkaLoop final : public kafka::Progress {
 
     void start();
     void wake() { replicator_->wake(); }
+    void rotate() { replicator_->rotate(); }
     bool finish(int64_t flush_ns);  // delivers what it can, at most so long, and stops
     kafka::Status status() const { return replicator_->status(); }
     uint64_t context_incomplete() const { return feeds_->context_incomplete(); }

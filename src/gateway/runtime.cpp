@@ -133,6 +133,8 @@ base::Result<> Runtime::open() {
     if (auto opened = open_mqtt(); !opened) return opened.error();
     if (auto opened = open_events(); !opened) return opened.error();
     metrics_.healthy("store");
+    if (auto files = mqtt_tls_files(settings_.mqtt); !files.empty()) mqtt_tls_.emplace(std::move(files), metrics_, clock_);
+    if (auto files = kafka_tls_files(settings_.kafka); !files.empty()) kafka_tls_.emplace(std::move(files), metrics_, clock_);
 
     for (const uint64_t seq : poison_->new_skips()) open_block_->control(model::SkipRecord{seq}, true);
     writer_->start(
@@ -263,12 +265,18 @@ void Runtime::second() {
     metrics_.gauge("tributary_kafka_backfill_records", "Records of the backlog that follow to the backfill topics")
         .set(static_cast<int64_t>(kafka_->backlog()));
     watch_clock();
+    watch_tls();
     session_->tick();
     if (publisher_) publisher_->tick();
     watch_wear();
     samples_.push_back({session_->status().received, kafka_->status().delivered});
     if (samples_.size() > 11) samples_.pop_front();
     report();
+}
+
+void Runtime::watch_tls() {
+    if (mqtt_tls_ && mqtt_tls_->changed()) session_->reconnect();
+    if (kafka_tls_ && kafka_tls_->changed()) kafka_->rotate();
 }
 
 // To the status topic: once a minute, and soon when something became better or worse.

@@ -10,6 +10,7 @@
 #include "gateway/event_loop.hpp"
 #include "gateway/kafka_loop.hpp"
 #include "gateway/status.hpp"
+#include "gateway/tls_watch.hpp"
 #include "gateway/wear.hpp"
 #include "gateway/writer.hpp"
 #include "mqtt/session.hpp"
@@ -51,6 +52,7 @@ class Runtime {
     void clock_health();
     void report();
     void watch_wear();
+    void watch_tls();
 
     config::Settings settings_;
     const std::string version_;
@@ -70,6 +72,7 @@ class Runtime {
     std::unique_ptr<mqtt::StatusPublisher> publisher_;
     std::unique_ptr<store::Reader> reader_;  // control's own
     std::optional<Wear> wear_;
+    std::optional<TlsWatch> mqtt_tls_, kafka_tls_;  // where TLS is used
     int64_t wear_kept_at_ns_ = 0;
     std::string config_hash_;
     int64_t reported_at_ns_ = 0;

@@ -13,6 +13,8 @@ void Pump::step(int64_t timeout_ns) {
     const int64_t now_ns = clock_.boot_ns();
     if (!producer_ && !ended_ && now_ns >= start_at_ns_) start_producer();
     bool busy = false;
+    if (rotate_.exchange(false)) begin_rotation();
+    if (rotate_until_ns_ != 0) rotate_now();
     if (producer_) {
         busy = drain(0);
         if (!restart_as_ && check_due(now_ns)) {
@@ -123,6 +125,33 @@ bool Pump::start_producer() {
     now_.producers++;
     connected_ = creating_ = false;
     return true;
+}
+
+// Files that this client does not take are found out before anything is given up.
+void Pump::begin_rotation() {
+    auto conf = producer_conf(settings_, brokers_, sending_);
+    const auto trial = conf ? make_producer(std::move(*conf)) : base::Result<Owned<rd_kafka_t>>(conf.error());
+    if (!trial) {
+        metrics_.degraded("tls-kafka", "TRB-TLS-002",
+                          "the new certificate files of kafka are not used, the ones before stay in force: " +
+                              trial.error().message);
+        return;
+    }
+    if (producer_) rotate_until_ns_ = clock_.boot_ns() + kRotateNs;
+}
+
+// Nothing more is pulled (see pull()), and what is in flight lands. Then the next producer begins.
+void Pump::rotate_now() {
+    if (!producer_ || restart_as_) {  // it is new, or will be
+        rotate_until_ns_ = 0;
+        return;
+    }
+    const bool empty = in_flight() == 0 && !(exact_ && exact_->open());
+    if (!empty && clock_.boot_ns() < rotate_until_ns_) return;
+    rotate_until_ns_ = 0;
+    backoff_ns_ = 0;
+    restart(sending_, empty ? "" : "the certificates have changed");
+    base::log::info("kafka: a producer with the new certificates takes over");
 }
 
 // The next life begins at the cursors; what is known to be delivered is not sent again.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 
@@ -31,6 +32,7 @@ inline constexpr int64_t kDrainNs = 5 * base::kNsPerSecond;     // for what is o
 inline constexpr int64_t kTransactionNs = base::kNsPerSecond;  // a transaction is open for about so long
 inline constexpr int kTransactMs = 300;                        // one call that waits for the coordinator
 inline constexpr int64_t kSuspicionNs = 5 * base::kNsPerSecond;  // for another gateway of our name to show itself
+inline constexpr int64_t kRotateNs = 30 * base::kNsPerSecond;    // for what is in flight when certificates change
 inline constexpr int64_t kFirstCheckMs = 200, kLongestCheckMs = 2'000;
 
 inline int to_ms(int64_t ns) {
@@ -90,6 +92,10 @@ class Pump final : public Replicator {
     void step(int64_t timeout_ns) override;
     void wake() override;
     bool flush(int64_t timeout_ns) override;
+    void rotate() override {
+        rotate_ = true;
+        wake();
+    }
     Status status() const override {
         const std::lock_guard lock(mutex_);
         return shown_;
@@ -99,6 +105,8 @@ class Pump final : public Replicator {
     bool start_producer();
     void end_producer();
     void restart(Sending next, const std::string& why);
+    void begin_rotation();
+    void rotate_now();
     void hold(Lane& lane, const std::string& code, const std::string& text);
 
     bool drain(int timeout_ms);
@@ -147,6 +155,8 @@ class Pump final : public Replicator {
     StampRule stamps_;
     Pace pace_;  // of the backfill lanes together
     LogLimit log_limit_;
+    std::atomic<bool> rotate_{false};
+    int64_t rotate_until_ns_ = 0;  // 0: no rotation is under way
 
     std::optional<Transactions> exact_;  // delivery = "exactly-once"
     bool ending_ = false;                // flush(): the open transaction is closed now

@@ -135,7 +135,7 @@ bool Pump::pull(size_t index, int& budget, size_t most) {
     bool any = false;
     const size_t before = lane.flying();
     while (others + lane.flying() < window && lane.flying() - before < most) {
-        if (exact_ && exact_->open() && closing() && !lane.mid_record()) break;
+        if ((rotate_until_ns_ != 0 || (exact_ && exact_->open() && closing())) && !lane.mid_record()) break;
         const Item* item = lane.fetch(budget);
         if (item == nullptr) {
             more_ |= budget == 0 || lane.busy();

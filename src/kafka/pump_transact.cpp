@@ -18,7 +18,7 @@ bool Pump::transact() {
 }
 
 bool Pump::closing() const {
-    return ending_ || exact_->records() >= kWindow || clock_.boot_ns() - exact_->opened_ns() >= kTransactionNs;
+    return ending_ || rotate_until_ns_ != 0 || exact_->records() >= kWindow || clock_.boot_ns() - exact_->opened_ns() >= kTransactionNs;
 }
 
 bool Pump::begin_life() {

@@ -92,6 +92,8 @@ class Replicator {
     virtual void wake() = 0;
     // Waits until everything in flight is delivered, at most timeout_ns. True = nothing is left in flight.
     virtual bool flush(int64_t timeout_ns) = 0;
+    // Other certificates are in place: a producer with them takes over when this one has nothing on its way. Any thread.
+    virtual void rotate() = 0;
     virtual Status status() const = 0;  // any thread
 };
 

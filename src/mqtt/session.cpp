@@ -55,6 +55,7 @@ class PahoSession final : public Session {
     void set_filters(std::vector<std::string> filters) override;
     void stop_intake() override { stopping_ = true; }
     void disconnect() override;
+    void reconnect() override;
     SessionStatus status() const override;
     std::vector<std::string> newly_subscribed() override;
 
@@ -64,6 +65,7 @@ class PahoSession final : public Session {
     void connected(bool session_present, const char* url);
     void connection_failed(const char* why, int code);
     void connection_lost();
+    void say_goodbye();
     void subscribe(bool session_present);
     void granted(const std::vector<int>& qos);
     bool early_acks(bool qos1);
@@ -352,14 +354,29 @@ void PahoSession::set_filters(std::vector<std::string> filters) {
     if (connected_) subscribe(false);
 }
 
-void PahoSession::disconnect() {
-    stopping_ = true;
+void PahoSession::say_goodbye() {
     MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
     options.timeout = 0;
     if (MQTTAsync_disconnect(client_, &options) == MQTTASYNC_SUCCESS)
         for (int i = 0; i < 200 && MQTTAsync_isConnected(client_) != 0; i++)
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
+}
+
+void PahoSession::disconnect() {
+    stopping_ = true;
+    say_goodbye();
     connected_ = false;
+}
+
+// What was not acknowledged comes again with the session.
+void PahoSession::reconnect() {
+    if (!connected_ || stopping_) return;
+    say_goodbye();
+    if (!connected_.exchange(false)) return;  // it was lost in between
+    link_->connection_ended();
+    connection_++;
+    retry_at_ns_ = 0;
+    sink_.session({session_, false, false});
 }
 
 std::vector<std::string> PahoSession::newly_subscribed() {

@@ -74,6 +74,8 @@ class Session {
     virtual void set_filters(std::vector<std::string> filters) = 0;  // after a reload
     virtual void stop_intake() = 0;  // from now on messages are neither taken nor acknowledged; the session stays
     virtual void disconnect() = 0;   // clean DISCONNECT; at most some seconds
+    // Control: other certificates are in place. A clean DISCONNECT, the session stays; the next tick() connects.
+    virtual void reconnect() = 0;
     virtual SessionStatus status() const = 0;
     // Filters granted by the broker since the last call; empty = nothing new. For the store's memory.
     virtual std::vector<std::string> newly_subscribed() = 0;

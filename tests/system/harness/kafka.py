@@ -40,6 +40,25 @@ class Kafka(Child):
         self.brokers = f"127.0.0.1:{self.port}"
         super().__init__([SCRIPT, "run", self.folder, self.port], self.folder / "kafka.log")
 
+    def demand_tls(self, certificates, server="server"):
+        """Before start(): a second listener that takes clients with a certificate of that authority."""
+        self.tls_port = free_port()
+        bundle = self.folder / "server-bundle.pem"
+        bundle.write_text((certificates / f"{server}.key").read_text() + (certificates / f"{server}.pem").read_text())
+        plain, tls, controller = (f"{name}://127.0.0.1:{port}" for name, port in
+                                  (("PLAINTEXT", self.port), ("SSL", self.tls_port), ("CONTROLLER", self.port + 1)))
+        (self.folder / "extra.properties").write_text(f"""
+listeners={plain},{tls},{controller}
+advertised.listeners={plain},{tls}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SSL:SSL,CONTROLLER:PLAINTEXT
+ssl.keystore.type=PEM
+ssl.keystore.location={bundle}
+ssl.truststore.type=PEM
+ssl.truststore.location={certificates}/ca.pem
+ssl.client.auth=required
+""")
+        return f"127.0.0.1:{self.tls_port}"
+
     @contextlib.contextmanager
     def away(self):
         """Killed, and there again at the end, whatever happened meanwhile."""

@@ -56,12 +56,27 @@ def make_certificates(folder):
 
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=test authority")
-    (folder / "san.cnf").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
     for name in ("server", "client"):
-        openssl("req", *curve, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-out", f"{name}.pem", "-days", "2", "-extfile", "san.cnf")
+        issue(folder, name)
     return folder
+
+
+def issue(folder, name, host="localhost", days=2):
+    """<name>.pem and <name>.key, signed by the folder's authority; days below 0: ended already."""
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60)
+
+    (folder / "san.cnf").write_text(f"subjectAltName=DNS:{host}" + (",IP:127.0.0.1\n" if host == "localhost" else "\n"))
+    openssl("req", *curve, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+    words = ["x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", f"{name}.pem",
+             "-extfile", "san.cnf"]
+    if days > 0:
+        return openssl(*words, "-days", str(days))
+    # x509 cannot date back; faketime can.
+    subprocess.run(["faketime", "-m", "-f", f"{days - 1}d", "openssl", *words, "-days", "1"], cwd=folder, check=True,
+                   capture_output=True, timeout=60)
 
 
 def tls_listener(certificates, mutual):
