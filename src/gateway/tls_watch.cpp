@@ -5,7 +5,7 @@
 
 #include "base/certificates.hpp"
 #include "base/log.hpp"
-#include "base/units.hpp"
+#include "base/text.hpp"
 #include "base/files.hpp"
 
 namespace tributary::gateway {

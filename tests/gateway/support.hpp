@@ -228,6 +228,7 @@ class FakeSession final : public mqtt::Session {
     }
     void set_filters(std::vector<std::string>) override {}
     void stop_intake() override {}
+    void reconnect() override {}
     void disconnect() override {}
     mqtt::SessionStatus status() const override { return {}; }
     std::vector<std::string> newly_subscribed() override { return std::exchange(subscribed, {}); }
