@@ -5,8 +5,8 @@ import subprocess
 
 from harness.gateway import BINARY, tributary
 from harness.numbered import numbered
-from harness.process import wait_until
 from harness.publisher import publish_all
+from test_handover import Background
 
 STREAM = """
 [[stream]]
@@ -44,13 +44,9 @@ def test_what_stands_there_and_what_comes(mosquitto, make_gateway, kafka, prefix
 
     child = subprocess.Popen([BINARY, "tail", "--config", gateway.config, "--json", "readings"], stdout=subprocess.PIPE, text=True)
     try:
-        sent = iter(range(1_000, 100_000))
-
-        def answered():  # it begins at the end, whenever it gets there
-            publish_all(mosquitto.port, numbered(1, start=next(sent)))
-            return child.stdout.readline()
-
-        line = json.loads(wait_until(answered, 30, "a line of what comes"))
+        load = Background(publish_all, mosquitto.port, numbered(400, start=1_000), rate=20)  # it begins at the end, whenever it gets there
+        line = json.loads(child.stdout.readline())
+        load.finish(60)
         assert line["value"]["series"].startswith("factory/")
         child.terminate()
         assert child.wait(10) == 0
