@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
     for (const auto add : {tributary::cli::add_run, tributary::cli::add_check, tributary::cli::add_status,
                            tributary::cli::add_list, tributary::cli::add_replay, tributary::cli::add_simulate,
                            tributary::cli::add_bench, tributary::cli::add_store, tributary::cli::add_profile,
-                           tributary::cli::add_wipe, tributary::cli::add_version})
+                           tributary::cli::add_tail, tributary::cli::add_wipe, tributary::cli::add_version})
         add(app, exit_code);
     try {
         app.parse(argc, argv);
