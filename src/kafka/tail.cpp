@@ -82,7 +82,7 @@ base::Error no_answer(rd_kafka_resp_err_t error, const config::Settings& setting
 }
 
 base::Result<> Reading::begin(const config::Settings& settings, const TailOptions& options) {
-    const rd_kafka_metadata* raw = nullptr;
+    const struct rd_kafka_metadata* raw = nullptr;
     if (const auto error = rd_kafka_metadata(consumer_.get(), 1, nullptr, &raw, kAskMs); error != RD_KAFKA_RESP_ERR_NO_ERROR)
         return no_answer(error, settings);
     const Owned<const struct rd_kafka_metadata> metadata(raw);
@@ -179,8 +179,8 @@ base::Result<> Reading::run(const TailOptions& options, const std::function<bool
 }  // namespace
 
 std::string_view TailRecord::header(std::string_view name) const {
-    for (const auto& [have, value] : headers)
-        if (have == name) return value;
+    for (const auto& [have, what] : headers)
+        if (have == name) return what;
     return {};
 }
 
