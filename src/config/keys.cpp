@@ -95,7 +95,7 @@ constexpr std::array kKafka{
                         "Percent of the time in which the backlog may be on its way, beside live data", 1, 100},
                        &KafkaSettings::backfill_share},
     Key<KafkaSettings>{{"backfill_min", integer, "10000",
-                        "Records of a log: when fewer wait as the link returns, they go in order", 1, 1000000000},
+                        "Records of a log: when fewer wait as the link returns, they go in order", 1, 1000000},
                        &KafkaSettings::backfill_min},
     Key<KafkaSettings>{{"create_topics", boolean, "true", "Make topics that are missing"},
                        &KafkaSettings::create_topics},

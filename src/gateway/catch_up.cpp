@@ -33,6 +33,7 @@ CatchUp::CatchUp(uint64_t cursor, std::string_view text) : live_(cursor), backfi
 }
 
 bool CatchUp::leave(uint64_t from, uint64_t to) {
+    if (from >= to || (!left_.empty() && from < left_.back().to)) return false;
     if (!left_.empty() && left_.back().to == from) return left_.back().to = to, true;
     if (left_.size() >= kMostLeft) return false;
     left_.push_back({from, to});

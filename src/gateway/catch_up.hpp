@@ -28,7 +28,8 @@ class CatchUp {
     // version has sent meanwhile) and forgotten: records may come twice, none is passed over.
     explicit CatchUp(uint64_t cursor, std::string_view text = {});
 
-    // The live lane leaves [from, to) to the backfill lane. False: too much is left already.
+    // The live lane leaves [from, to) to the backfill lane; from: where it goes on, live(). False: too much is left
+    // already.
     bool leave(uint64_t from, uint64_t to);
     const std::vector<Stretch>& left() const { return left_; }
     uint64_t owed() const;  // records left that the backfill lane has not passed

@@ -21,7 +21,9 @@ uint64_t Part::done(uint64_t cursor) const {
 
 // What has piled up goes apart, and what comes now goes at once.
 void Part::linked(model::Log log, uint64_t position, uint64_t end) const {
-    if (catch_up == nullptr || backfill || end <= position || end - position < least) return;
+    if (catch_up == nullptr || backfill) return;
+    position = catch_up->live(position).from;  // it may not have moved since the last time
+    if (end <= position || end - position < least) return;
     if (!catch_up->leave(position, end)) return;
     if (claims != nullptr) claims->leave(log, {position, end});
     base::log::info("kafka: {} records of {} that waited go to the backfill topic; new ones go at once", end - position,
@@ -35,7 +37,13 @@ void Part::address(record::KafkaRecord& record) const {
 // --- outputs ---
 
 void OutputFeed::linked() {
-    if (const auto end = source_.reader().next_seq(log())) part_.linked(log(), walk_.position(), *end);
+    if (const auto end = source_.reader().next_seq(log()))
+        part_.linked(log(), std::max(furthest_, walk_.position()), *end);
+}
+
+void OutputFeed::seek(uint64_t seq) {
+    furthest_ = std::max(furthest_, walk_.position());
+    walk_.seek(seq);
 }
 
 bool OutputFeed::next(kafka::Item& item) {
@@ -71,6 +79,7 @@ bool OutputFeed::next(kafka::Item& item) {
 // --- intake ---
 
 void IntakeFeed::seek(uint64_t seq) {
+    furthest_ = std::max(furthest_, walk_.position());
     walk_.seek(seq);
     parts_.clear();
     part_ = 0;

@@ -5,6 +5,7 @@
 // (catch_up) each of its lanes has a feed of its own. Kafka's thread only.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -44,7 +45,7 @@ class OutputFeed final : public kafka::Feed {
 
     model::Log log() const override { return walk_.log(); }
     uint64_t cursor() const override { return cursor_; }
-    void seek(uint64_t seq) override { walk_.seek(seq); }
+    void seek(uint64_t seq) override;
     bool next(kafka::Item& item) override;
     std::string incarnation(uint64_t seq) override { return walk_.incarnation(seq); }
     void linked() override;
@@ -54,6 +55,7 @@ class OutputFeed final : public kafka::Feed {
   private:
     BlockSource& source_;
     const Part part_;
+    uint64_t furthest_ = 0;  // it may have to go back, and what it gave out stays its own
     OutputWalk walk_;
     const uint64_t cursor_;
     const std::string gateway_, prefix_;
@@ -78,7 +80,7 @@ class IntakeFeed final : public kafka::Feed {
     void seek(uint64_t seq) override;
     bool next(kafka::Item& item) override;
     std::string incarnation(uint64_t seq) override { return walk_.incarnation(seq); }
-    void linked() override { part_of_log_.linked(log(), walk_.position(), limit_()); }
+    void linked() override { part_of_log_.linked(log(), std::max(furthest_, walk_.position()), limit_()); }
     uint64_t done(uint64_t cursor) override { return part_of_log_.done(cursor); }
     bool backfill() const override { return part_of_log_.backfill; }
 
@@ -94,6 +96,7 @@ class IntakeFeed final : public kafka::Feed {
     record::Source source_of_block() const;
 
     const Part part_of_log_;
+    uint64_t furthest_ = 0;  // as OutputFeed's
     IntakeWalk walk_;
     const uint64_t cursor_;
     uint64_t reported_;  // the newest seq that was in an Item

@@ -72,6 +72,11 @@ TEST_CASE("catch-up: a text that is not the cursor's, or is no text of ours, is 
         CHECK(state.cursor() == 30);
         CHECK(state.live_cursor() == 30);
     }
+    CatchUp state(5);
+    REQUIRE(state.leave(5, 50));
+    CHECK(!state.leave(5, 60));  // it goes on at 50 now
+    CHECK(state.leave(50, 60));
+    CHECK(state.left() == Stretches{{5, 60}});
     CHECK(CatchUp(31, "60 30 20-50").left().empty());  // an older version went on from there
 }
 
@@ -84,7 +89,7 @@ TEST_CASE("catch-up: there is a bound on what is left") {
 
 // Sends one by one; answers come later, in any order; trouble makes it go back to its cursor.
 struct TestLane {
-    uint64_t cursor = 1, position = 1;
+    uint64_t cursor = 1, position = 1, furthest = 1;
     std::vector<uint64_t> answered;  // beyond the cursor: delivered, known
 };
 
@@ -105,6 +110,7 @@ struct World {
         if (stretch.from >= std::min(end, stretch.to)) return;
         const uint64_t seq = stretch.from;
         lane.position = seq + 1;
+        lane.furthest = std::max(lane.furthest, lane.position);
         const bool known = std::find(lane.answered.begin(), lane.answered.end(), seq) != lane.answered.end();
         if (!known) {
             (is_live ? live_got : backfill_got)[seq]++;
@@ -154,8 +160,8 @@ TEST_CASE("catch-up: at random, every record is sent once, and after a crash non
                     w.settle(false, w.backfill.cursor + random() % 60);
                     break;
                 case 6:  // the link returns
-                    if (random() % 3 == 0 && w.end > w.live.position + 10)
-                        splits += w.state.leave(w.live.position, w.end) ? 1 : 0;
+                    if (const uint64_t from = w.state.live(w.live.furthest).from; random() % 3 == 0 && w.end > from + 10)
+                        splits += w.state.leave(from, w.end) ? 1 : 0;
                     break;
                 case 7: {  // trouble: back to the cursor
                     auto& lane = random() % 2 == 0 ? w.live : w.backfill;
@@ -169,8 +175,8 @@ TEST_CASE("catch-up: at random, every record is sent once, and after a crash non
                         const CatchUp again(w.stored_cursor, w.stored);
                         REQUIRE(again.text() == w.stored);
                         w.state = again;
-                        w.live = {again.live_cursor(), again.live_cursor(), {}};
-                        w.backfill = {again.backfill_cursor(), again.backfill_cursor(), {}};
+                        w.live = {again.live_cursor(), again.live_cursor(), again.live_cursor(), {}};
+                        w.backfill = {again.backfill_cursor(), again.backfill_cursor(), again.backfill_cursor(), {}};
                     }
                     break;
             }
