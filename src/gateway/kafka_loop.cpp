@@ -12,6 +12,7 @@ base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Setting
         KafkaFeeds::create(loop->settings_, incarnation, loop->source_, writer, std::move(engine_position), metrics);
     if (!feeds) return feeds.error();
     loop->feeds_ = std::move(*feeds);
+    loop->backlog_ = loop->feeds_->backlog();
     auto replicator = kafka::Replicator::create(loop->settings_, loop->feeds_->list(), *loop, metrics, clock, incarnation);
     if (!replicator) return replicator.error();
     loop->replicator_ = std::move(*replicator);
