@@ -22,6 +22,7 @@ class ContextFeed final : public kafka::Feed {
     uint64_t cursor() const override { return cursor_; }
     void seek(uint64_t seq) override;
     bool next(kafka::Item& item) override;
+    void note_damage(Damage& damage) { ranges_.note_damage(damage); }
 
     uint64_t incomplete() const { return incomplete_.load(); }  // ranges, since the start; any thread
 

@@ -26,6 +26,7 @@ class OutputFeed final : public kafka::Feed {
     uint64_t cursor() const override { return cursor_; }
     void seek(uint64_t seq) override { walk_.seek(seq); }
     bool next(kafka::Item& item) override;
+    void note_damage(Damage& damage) { walk_.note_damage(damage); }
 
   private:
     OutputWalk walk_;
@@ -50,6 +51,7 @@ class IntakeFeed final : public kafka::Feed {
     uint64_t cursor() const override { return cursor_; }
     void seek(uint64_t seq) override;
     bool next(kafka::Item& item) override;
+    void note_damage(Damage& damage) { walk_.note_damage(damage); }
 
   private:
     struct Part {  // one Kafka record of the present message

@@ -43,6 +43,7 @@ class KafkaLoop final : public kafka::Progress {
     const config::Settings settings_;  // the replicator refers to it; a reload changes another copy
     BlockSource source_;
     Writer& writer_;
+    Damage damage_;  // that the feeds came upon
     std::vector<std::unique_ptr<kafka::Feed>> feeds_;
     StatusFeed* status_feed_ = nullptr;    // one of feeds_
     ContextFeed* context_feed_ = nullptr;  // another

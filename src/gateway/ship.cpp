@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "base/units.hpp"
 #include "config/load.hpp"
+#include "gateway/damage.hpp"
 #include "gateway/engine_loop.hpp"
 #include "gateway/kafka_loop.hpp"
 #include "gateway/status.hpp"
@@ -78,6 +79,7 @@ base::Result<> Shipment::open() {
     }
     const auto known = reader_->meta();
     if (!known) return known.error();
+    if (auto mended = mend_books(*store_, *reader_); !mended) return mended.error();
     poison_ = std::make_unique<Poison>(settings_.store.path);
     store::Batch batch;
     batch.meta = poison_->judge(*known);

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -67,8 +68,8 @@ class Writer {
     void checkpoint(store::Checkpoint&& checkpoint);
     void set_poison(std::vector<uint64_t> seqs) { poison_ = std::move(seqs); }  // before start(), ascending
     void context_floor(uint64_t seq);  // before start(): as EngineOutputs::context_floor
-    // Kafka thread.
-    void kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta);
+    // Kafka thread. gone: what damage took below the cursor, and nobody was told yet.
+    void kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta, std::vector<model::Gap>&& gone = {});
     void refused(const model::RefusedRecord& record);
     void events_progress(uint64_t cursor);  // any thread: events below it are at the local broker
     // Any thread: a small fact for the next transaction.
@@ -139,6 +140,12 @@ class Writer {
     void merge_locked(Pending&& part, int64_t due_ns);
     void hand_over_locked(Transaction& transaction);
     void show_locked(const Transaction& transaction);
+    model::Ledger ledger_locked() const;
+    store::Cursors cursors_locked() const;
+    uint64_t next_locked(model::Log log) const;
+    // writer_damage.cpp: the books, when damage took records.
+    void announce_locked(Pending& part, std::vector<model::Gap>&& gone);
+    void settle_damaged_locked();
 
     const WriterSettings settings_;
     store::Store& store_;
@@ -166,6 +173,7 @@ class Writer {
     model::Ledger committing_ledger_;  // of the transaction under way, so that status does not miss it
     store::Cursors committing_cursors_;
     store::Usage usage_;
+    std::set<model::Log> damaged_;  // logs of which records are gone that are still pending in the ledger
     ContextNeeds context_;
     bool stopping_ = false, draining_ = false, never_wait_ = false;
     uint64_t drain_ = 0, drained_ = 0;  // drains asked for, and the newest that is done

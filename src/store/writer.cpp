@@ -171,7 +171,8 @@ bool Writer::write_ledger(const model::Ledger& delta) {
     for (const auto& [log, account] : delta.logs) {
         const auto name = model::log_name(log);
         if (!add("log", name, "appended", account.appended) || !add("log", name, "delivered", account.delivered) ||
-            !add("log", name, "refused", account.refused) || !add("log", name, "thinned", account.thinned))
+            !add("log", name, "refused", account.refused) || !add("log", name, "thinned", account.thinned) ||
+            !add("log", name, "damaged", account.damaged))
             return false;
     }
     return true;

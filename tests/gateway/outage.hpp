@@ -101,6 +101,7 @@ inline double value_at(int series, int64_t second, int64_t every) {
 struct Box {
     Box(const std::string& path, const Plan& plan, const base::Clock& clock)
         : store(take(store::Store::open({path, plan.cap_bytes, 1}))), arrival(clock) {
+        REQUIRE(mend_books(store, *take(store.reader())).ok());
         OpenBlockLimits limits;
         open = std::make_unique<OpenBlock>(limits, clock, arrival);
         writer =
@@ -171,18 +172,21 @@ class FakeKafka final : public kafka::Progress {
         return any;
     }
     void advanced(model::Log log, uint64_t cursor, model::Ledger&& delta) override {
-        box_.writer->kafka_progress(log, cursor, std::move(delta));
+        box_.writer->kafka_progress(log, cursor, std::move(delta), damage_.take(log, cursor));
     }
     void refused(model::RefusedRecord&&) override { FAIL("nothing is refused here"); }
     uint64_t incomplete() const { return context_->incomplete(); }
 
   private:
-    void add(std::unique_ptr<kafka::Feed> feed) {
+    template <class Feed>
+    void add(std::unique_ptr<Feed> feed) {
+        feed->note_damage(damage_);
         feeds_.push_back(std::move(feed));
         lanes_.push_back(std::make_unique<kafka::Lane>(*feeds_.back(), "t"));
     }
     Box& box_;
     BlockSource source_;
+    Damage damage_;
     std::vector<std::unique_ptr<kafka::Feed>> feeds_;
     std::vector<std::unique_ptr<kafka::Lane>> lanes_;
     ContextFeed* context_ = nullptr;
