@@ -48,6 +48,8 @@ void add_store(CLI::App& app, int& exit_code) {
         ->required();
     ship->add_option("-c,--config", options->config_path, "The box's configuration file")->capture_default_str();
     ship->add_option("--brokers", options->brokers, "Kafka, instead of the configuration's");
+    ship->add_flag("--final", options->close_all,
+                   "The box will not come back: send windows and events that were open, too, as they are");
     ship->callback([options, &exit_code] { exit_code = gateway::store_ship(*options); });
     auto* wipe =
         add("wipe", "Delete the store and all history in it; not while a gateway runs", gateway::store_wipe, true);
