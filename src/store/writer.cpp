@@ -213,9 +213,12 @@ base::Result<std::vector<Appended>> Writer::commit(const Batch& batch) {
     next_ = tentative_;
     if (!batch.appends.empty()) no_space_ = false;
     usage_.body_bytes += body_bytes, usage_.stored_bytes += stored_bytes, usage_.commits++;
-    // Readers that always overlap keep the WAL from starting over.
-    if (file_bytes(options_.path + "-wal") > std::min(kWalBytesTooMany, options_.max_size_bytes / 8))
-        connection_->database.checkpoint();
+    // Readers that always overlap keep the WAL from starting over. When it fails the transaction is there all the same;
+    // what was wrong must not be said of a later one.
+    auto& database = connection_->database;
+    if (file_bytes(options_.path + "-wal") > std::min(kWalBytesTooMany, options_.max_size_bytes / 8) &&
+        !database.checkpoint() && database.failed())
+        base::log::warning("{}", database.error("checkpoint").text());
     return appended;
 }
 
