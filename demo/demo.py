@@ -224,7 +224,7 @@ def pending(status):
 
 
 def balanced(status):
-    fates = ("forwarded", "summarised", "kept_local", "late_only", "rejected", "evicted", "duplicate")
+    fates = ("forwarded", "summarised", "kept_local", "late_only", "rejected", "evicted", "duplicate", "damaged")
     return all(a["received"] == sum(a[f] for f in fates) + a["pending"] for a in status["ledger"]["streams"].values())
 
 

@@ -45,7 +45,7 @@ _tributary() {
         ' store repair:--to') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' store export:-c'|' store export:--config') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' store export:--store') COMPREPLY=($(compgen -f -- "$word")); return ;;
-        ' store export:--log') COMPREPLY=($(compgen -W 'intake windows events late dead refused reduced' -- "$word")); return ;;
+        ' store export:--log') COMPREPLY=($(compgen -W 'intake windows events late dead refused reduced context thinned gaps' -- "$word")); return ;;
         ' store export:--from') return ;;
         ' store export:--to') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' store export:--format') COMPREPLY=($(compgen -W 'jsonl csv' -- "$word")); return ;;
@@ -79,7 +79,7 @@ _tributary() {
         ' store repair') COMPREPLY=($(compgen -W '--config --store --json --to' -- "$word")) ;;
         ' store export') COMPREPLY=($(compgen -W '--config --store --log --from --to --format --output' -- "$word")) ;;
         ' store backup') COMPREPLY=($(compgen -f -W '--config --store --json' -- "$word")) ;;
-        ' store ship') COMPREPLY=($(compgen -f -W '--config --brokers' -- "$word")) ;;
+        ' store ship') COMPREPLY=($(compgen -f -W '--config --brokers --final' -- "$word")) ;;
         ' store wipe') COMPREPLY=($(compgen -W '--config --store --json --yes --damaged' -- "$word")) ;;
         ' profile') COMPREPLY=($(compgen -W 'detect show apply' -- "$word")) ;;
         ' profile detect') COMPREPLY=($(compgen -W '--boards --root --json' -- "$word")) ;;

@@ -66,7 +66,7 @@ complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subco
 complete -c tributary -n '__fish_seen_subcommand_from store' -a export -d 'Print the records of one log'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from export' -s c -l config -rF -d 'Configuration file that names the store'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from export' -l store -rF -d 'The store\'s file, instead of the configuration\'s'
-complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from export' -l log -x -a 'intake windows events late dead refused reduced' -d 'intake, windows, events, late, dead, refused or reduced'
+complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from export' -l log -x -a 'intake windows events late dead refused reduced context thinned gaps' -d 'One of the store\'s logs, as `store ls` names them'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from export' -l from -x -a '' -d 'First record: its number, or a time like 2026-05-01T12:00:00Z'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from export' -l to -rF -d 'Last record, likewise'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from export' -l format -x -a 'jsonl csv' -d 'jsonl (intake: what `replay` reads) or csv'
@@ -80,6 +80,7 @@ complete -c tributary -n '__fish_seen_subcommand_from store' -a ship -d 'Send to
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from ship' -F
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from ship' -s c -l config -rF -d 'The box\'s configuration file'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from ship' -l brokers -x -a '' -d 'Kafka, instead of the configuration\'s'
+complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from ship' -l final -d 'The box will not come back: send windows and events that were open, too, as they are'
 complete -c tributary -n '__fish_seen_subcommand_from store' -a wipe -d 'Delete the store and all history in it; not while a gateway runs'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from wipe' -s c -l config -rF -d 'Configuration file that names the store'
 complete -c tributary -n '__fish_seen_subcommand_from store && __fish_seen_subcommand_from wipe' -l store -rF -d 'The store\'s file, instead of the configuration\'s'

@@ -3,6 +3,7 @@
 
 #include "cli/commands.hpp"
 #include "gateway/store_commands.hpp"
+#include "model/log.hpp"
 
 namespace tributary::cli {
 
@@ -26,9 +27,11 @@ void add_store(CLI::App& app, int& exit_code) {
     auto* repair =
         add("repair", "Take what is sound into a fresh file; not while a gateway runs", gateway::store_repair, true);
     repair->add_option("--to", options->to, "Write what is sound here and leave the damaged file as it is");
+    std::vector<std::string> logs;
+    for (const auto log : model::kLogs) logs.emplace_back(model::log_name(log));
     auto* dump = add("export", "Print the records of one log", gateway::store_export, false);
-    dump->add_option("--log", options->log, "intake, windows, events, late, dead, refused or reduced")
-        ->check(CLI::IsMember({"intake", "windows", "events", "late", "dead", "refused", "reduced"}))
+    dump->add_option("--log", options->log, "One of the store's logs, as `store ls` names them")
+        ->check(CLI::IsMember(logs))
         ->capture_default_str();
     dump->add_option("--from", options->from, "First record: its number, or a time like 2026-05-01T12:00:00Z");
     dump->add_option("--to", options->until, "Last record, likewise");
@@ -45,6 +48,8 @@ void add_store(CLI::App& app, int& exit_code) {
         ->required();
     ship->add_option("-c,--config", options->config_path, "The box's configuration file")->capture_default_str();
     ship->add_option("--brokers", options->brokers, "Kafka, instead of the configuration's");
+    ship->add_flag("--final", options->close_all,
+                   "The box will not come back: send windows and events that were open, too, as they are");
     ship->callback([options, &exit_code] { exit_code = gateway::store_ship(*options); });
     auto* wipe =
         add("wipe", "Delete the store and all history in it; not while a gateway runs", gateway::store_wipe, true);

@@ -55,6 +55,7 @@ base::Result<BlockSource> BlockSource::open(const BlockCache& cache, store::Stor
 }
 
 BlockPointer BlockSource::at(model::Log log, uint64_t seq) {
+    stopped_ = {log, seq, seq};
     while (seq < cache_.end(log)) {
         if (auto block = cache_.find(log, seq)) return block;
         auto read = reader_->block_at(log, seq);
@@ -70,7 +71,7 @@ BlockPointer BlockSource::at(model::Log log, uint64_t seq) {
         reported_damage_ = *behind;
         metrics_.counter("tributary_store_damaged_records_total", "Records in blocks whose checksum did not fit")
             .add(*behind - seq);
-        seq = *behind;
+        stopped_.at = seq = *behind;
     }
     return nullptr;
 }

@@ -49,6 +49,10 @@ class BlockSource {
     // The block that holds seq or, where a range is gone, the next one; null at the end (or while the store cannot be
     // read).
     BlockPointer at(model::Log log, uint64_t seq);
+    // Where the last at(), asked for this, stopped without a block: above seq when all behind it is damaged.
+    uint64_t stopped_at(model::Log log, uint64_t seq) const {
+        return stopped_.log == log && stopped_.asked == seq ? stopped_.at : seq;
+    }
     store::Reader& reader() { return *reader_; }
 
     // Intake messages that nobody may look into (poison.hpp), ascending.
@@ -60,6 +64,10 @@ class BlockSource {
     std::unique_ptr<store::Reader> reader_;
     metrics::Registry& metrics_;
     uint64_t reported_damage_ = 0;
+    struct {
+        model::Log log = model::Log::intake;
+        uint64_t asked = 0, at = 0;
+    } stopped_;
     std::vector<uint64_t> poison_;
 };
 

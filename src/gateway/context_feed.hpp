@@ -23,6 +23,7 @@ class ContextFeed final : public kafka::Feed {
     void seek(uint64_t seq) override;
     bool next(kafka::Item& item) override;
     std::string incarnation(uint64_t seq) override { return ranges_.incarnation(seq); }
+    void note_damage(Damage& damage) { ranges_.note_damage(damage); }
 
     uint64_t incomplete() const { return incomplete_.load(); }  // ranges, since the start; any thread
 

@@ -55,20 +55,23 @@ EngineLoop::~EngineLoop() { stop(); }
 base::Result<> EngineLoop::recover() {
     auto cursors = source_.reader().cursors();
     if (!cursors) return cursors.error();
+    const bool known = cursors->contains(kEngineCursor);
     const uint64_t done = std::max<uint64_t>((*cursors)[kEngineCursor], 1);  // outputs are durable below this
     auto checkpoint = source_.reader().checkpoint();
     if (!checkpoint) return checkpoint.error();
     uint64_t from = 1;
+    bool restored = false;
     if (*checkpoint && (**checkpoint).version == engine::kEngineVersion) {
-        if (auto restored = engine_->restore((**checkpoint).state); restored)
+        if (auto usable = engine_->restore((**checkpoint).state); usable) {
             from = (**checkpoint).seq;
-        else {
+            restored = true;
+        } else {
             base::log::warning("engine: checkpoint not usable ({}); building the state from history",
-                               restored.error().text());
+                               usable.error().text());
             engine_ = engine::make_engine();
         }
     }
-    if (from == 1) {
+    if (!restored) {
         // No checkpoint: history may begin in the middle, under a configuration recorded before it.
         auto first = source_.at(model::Log::intake, 1);
         from = first ? first->first_seq : writer_.next_seq(model::Log::intake);
@@ -89,7 +92,7 @@ base::Result<> EngineLoop::recover() {
         for (const uint64_t seq : poison_->skips())
             if (seq >= from) engine_->skip(seq);
     rebuild_from_ = from;
-    position_ = std::max(from, done);
+    position_ = restored || !known ? std::max(from, done) : done;  // what is gone in between has to be passed
     context_floor_ = std::min(from, engine_->context_floor());
     writer_.context_floor(context_floor_);  // before the first trim
     return {};
@@ -158,6 +161,7 @@ uint64_t EngineLoop::process(const store::Block& block, uint64_t from, bool supp
     int64_t newest = 0;
     uint64_t messages = 0;
     const auto clocks = writer_.clocks();
+    if (block.first_seq > from) pass_gap(from, block, collector, ledger);
     while (reader.next(record)) {
         if (record.seq < from) continue;
         if (record.seq >= until) break;
@@ -186,14 +190,29 @@ uint64_t EngineLoop::process(const store::Block& block, uint64_t from, bool supp
     return end;
 }
 
+// Damage took what was before this block. A configuration recorded there holds from here on all the same.
+void EngineLoop::pass_gap(uint64_t from, const store::Block& behind, Collector& collector, model::Ledger& ledger) {
+    const uint64_t gone = behind.first_seq - from;
+    ledger.received("", gone);
+    ledger.settle("", model::Fate::damaged, gone);
+    const auto config = source_.reader().config_at(behind.first_seq - 1);
+    if (!config || !*config || (**config).first < from) return;
+    model::IntakeRecord record;
+    record.seq = (**config).first;
+    record.arrival_ns = behind.first_time_ns;
+    writer_.clocks()->apply(record);
+    record.body = model::ConfigRecord{engine::kEngineVersion, (**config).second};
+    engine_->process(record, collector, ledger);
+}
+
 bool EngineLoop::process_next() {
     if (writer_.clocks()->held_from() <= position_) return false;
     auto block = source_.at(model::Log::intake, position_);
     if (!block) return false;
     // Asked again: by now it knows the clock records of this block.
-    const uint64_t from = std::max<uint64_t>(position_, block->first_seq), until = writer_.clocks()->held_from();
-    if (until <= from) return false;
-    position_ = process(*block, from, false, until);
+    const uint64_t until = writer_.clocks()->held_from();
+    if (until <= std::max<uint64_t>(position_, block->first_seq)) return false;
+    position_ = process(*block, position_, false, until);
     {
         const std::lock_guard lock(mutex_);
         stats_ = engine_->stats();

@@ -49,6 +49,7 @@ class EngineLoop {
     bool process_next();
     bool rebuild();
     uint64_t process(const store::Block& block, uint64_t from, bool suppressed, uint64_t until);
+    void pass_gap(uint64_t from, const store::Block& behind, Collector& collector, model::Ledger& ledger);
     int64_t next_tick_ns() const;
     void tick_if_due();
     void refresh_watermark();

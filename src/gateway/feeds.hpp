@@ -51,6 +51,7 @@ class OutputFeed final : public kafka::Feed {
     void linked() override;
     uint64_t done(uint64_t cursor) override { return part_.done(cursor); }
     bool backfill() const override { return part_.backfill; }
+    void note_damage(Damage& damage) { walk_.note_damage(damage); }
 
   private:
     BlockSource& source_;
@@ -83,6 +84,7 @@ class IntakeFeed final : public kafka::Feed {
     void linked() override { part_of_log_.linked(log(), std::max(furthest_, walk_.position()), limit_()); }
     uint64_t done(uint64_t cursor) override { return part_of_log_.done(cursor); }
     bool backfill() const override { return part_of_log_.backfill; }
+    void note_damage(Damage& damage) { walk_.note_damage(damage); }
 
   private:
     struct Sent {  // one Kafka record of the present message

@@ -61,6 +61,8 @@ bool IntakeWalk::load() {
     if (block_->first_seq > next_) {  // and configurations with what is missing
         missed_ = true;
         placed_ = false;
+        if (damage_ != nullptr)
+            damage_->note(damaged_gap(source_, model::Log::intake, next_, block_->first_seq, block_.get()));
         next_ = block_->first_seq;
     }
     if (!placed_ && !load_configuration()) return false;
@@ -106,8 +108,12 @@ bool OutputWalk::load() {
     if (block_ && next_ >= block_->first_seq && next_ < block_->end_seq()) return true;
     block_ = read_claimed(claims_, source_, log_, next_, lane_);
     records_.clear();
+    const uint64_t at = block_ ? block_->first_seq : source_.stopped_at(log_, next_);
+    if (at > next_) {
+        if (damage_ != nullptr) damage_->note(damaged_gap(source_, log_, next_, at, block_.get()));
+        next_ = at;
+    }
     if (!block_) return false;
-    next_ = std::max(next_, block_->first_seq);
     if (!model::for_each_output(block_->body, [&](uint32_t, std::string_view bytes) { records_.push_back(bytes); }))
         base::log::error("TRB-MODEL-001: {} block {} does not follow its format", model::log_name(log_),
                          block_->first_seq);
@@ -115,15 +121,24 @@ bool OutputWalk::load() {
 }
 
 bool OutputWalk::next() {
-    if (!load()) return false;
+    const uint64_t before = next_;
+    if (!load()) return next_ > before;  // the end of the log is gone, and passed like a record
     next_++;
     return true;
 }
 
-base::Result<model::Output> OutputWalk::output() const {
+base::Result<model::Output> OutputWalk::output() {
+    if (!block_) return base::Error{"TRB-MODEL-001", "gone"};
     const size_t index = seq() - block_->first_seq;
-    if (index >= records_.size()) return base::Error{"TRB-MODEL-001", "missing"};
-    return model::decode_output(records_[index]);
+    auto output = index < records_.size() ? model::decode_output(records_[index])
+                                          : base::Result<model::Output>(base::Error{"TRB-MODEL-001", "missing"});
+    const bool thinned = index >= records_.size() && log_ == model::Log::thinned;  // an empty row stands for them
+    if (!output && !thinned && damage_ != nullptr) {
+        auto gap = damaged_gap(source_, log_, seq(), seq() + 1, block_.get());
+        gap.incarnation = block_->incarnation;
+        damage_->note(std::move(gap));
+    }
+    return output;
 }
 
 }  // namespace tributary::gateway

@@ -13,6 +13,7 @@
 #include "gateway/block_cache.hpp"
 #include "gateway/claims.hpp"
 #include "gateway/clock_history.hpp"
+#include "gateway/damage.hpp"
 
 namespace tributary::gateway {
 
@@ -30,6 +31,8 @@ class IntakeWalk {
     // behind them.
     bool next(uint64_t limit);
     uint64_t position() const { return next_; }  // everything below it was given, or is gone
+
+    void note_damage(Damage& damage) { damage_ = &damage; }  // what is gone on the way
 
     // Since the last seek(): a block was missing on the way. A hole that thinning left in one is none.
     bool missed() const { return missed_; }
@@ -55,6 +58,7 @@ class IntakeWalk {
     BlockSource& source_;
     Claims* const claims_;
     const Claims::Lane lane_;
+    Damage* damage_ = nullptr;
     uint64_t next_;
     bool missed_ = false;
     std::shared_ptr<const config::Settings> settings_ = std::make_shared<const config::Settings>();
@@ -76,12 +80,13 @@ class OutputWalk {
 
     model::Log log() const { return log_; }
     void seek(uint64_t seq) { next_ = seq, block_ = nullptr; }
-    bool next();  // false: nothing more now
+    bool next();                                             // false: nothing more now
+    void note_damage(Damage& damage) { damage_ = &damage; }  // what is gone on the way
 
     uint64_t seq() const { return next_ - 1; }  // of the record that next() came to
     uint64_t position() const { return next_; }
     std::string incarnation(uint64_t seq) { return incarnation_at(source_, log_, seq); }
-    base::Result<model::Output> output() const;
+    base::Result<model::Output> output();       // an error: it is gone
     const BlockPointer& block() const { return block_; }
 
   private:
@@ -91,6 +96,7 @@ class OutputWalk {
     BlockSource& source_;
     Claims* const claims_;
     const Claims::Lane lane_;
+    Damage* damage_ = nullptr;
     uint64_t next_;
     BlockPointer block_;
     std::vector<std::string_view> records_;  // of block_

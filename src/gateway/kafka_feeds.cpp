@@ -26,11 +26,15 @@ base::Result<> KafkaFeeds::make(const config::Settings& settings, const std::str
     const auto& gateway = settings.gateway.id;
     auto& claims = writer.claims();
     const auto output = [&](model::Log log, uint64_t from, Part part = {}) {
-        feeds_.push_back(std::make_unique<OutputFeed>(log, from, source, gateway, kafka.prefix, part));
+        auto feed = std::make_unique<OutputFeed>(log, from, source, gateway, kafka.prefix, part);
+        feed->note_damage(damage_);
+        feeds_.push_back(std::move(feed));
     };
     const auto intake = [&](uint64_t from, Part part) {
         part.claims = &claims;
-        feeds_.push_back(std::make_unique<IntakeFeed>(from, source, gateway, kafka.prefix, engine_position, part));
+        auto feed = std::make_unique<IntakeFeed>(from, source, gateway, kafka.prefix, engine_position, part);
+        feed->note_damage(damage_);
+        feeds_.push_back(std::move(feed));
     };
     std::map<model::Log, Part> parts;
     for (const auto log : kApart) {
@@ -54,6 +58,7 @@ base::Result<> KafkaFeeds::make(const config::Settings& settings, const std::str
     output(model::Log::events, cursor(model::Log::events));
     auto context = std::make_unique<ContextFeed>(cursor(model::Log::context), source, gateway, kafka.prefix, metrics);
     context_ = context.get();
+    context->note_damage(damage_);
     feeds_.push_back(std::move(context));
     for (const auto log : {model::Log::windows, model::Log::reduced}) output(log, live_cursor(log), parts[log]);
     for (const auto log : {model::Log::late, model::Log::dead, model::Log::gaps}) output(log, cursor(log));

@@ -27,6 +27,8 @@ class KafkaFeeds {
     uint64_t context_incomplete() const { return context_->incomplete(); }
     // What is to be stored with each cursor of the log: only together do they say what is done.
     std::optional<std::string> catch_up(model::Log log);
+    // What damage took below the log's cursor, and was not told before.
+    std::vector<model::Gap> gone(model::Log log, uint64_t cursor) { return damage_.take(log, cursor); }
     uint64_t backlog() const;  // records left to the backfill feeds
 
   private:
@@ -38,6 +40,7 @@ class KafkaFeeds {
     base::Result<> make(const config::Settings& settings, const std::string& incarnation, BlockSource& source,
                         Writer& writer, const std::function<uint64_t()>& engine_position, metrics::Registry& metrics);
 
+    Damage damage_;  // that the feeds came upon
     std::map<model::Log, Apart> apart_;
     std::vector<std::unique_ptr<kafka::Feed>> feeds_;
     StatusFeed* status_ = nullptr;    // one of feeds_

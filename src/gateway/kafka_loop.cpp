@@ -27,7 +27,7 @@ void KafkaLoop::publish_status(std::string json, int64_t time_ms) {
 // The status is not in the store, so it has neither cursor nor account there.
 void KafkaLoop::advanced(model::Log log, uint64_t cursor, model::Ledger&& delta) {
     if (log == model::Log::status) return;
-    writer_.kafka_progress(log, cursor, std::move(delta), feeds_->catch_up(log));
+    writer_.kafka_progress(log, cursor, std::move(delta), feeds_->gone(log, cursor), feeds_->catch_up(log));
     backlog_ = feeds_->backlog();
 }
 

@@ -9,6 +9,7 @@
 #include "base/hash.hpp"
 #include "base/log.hpp"
 #include "base/units.hpp"
+#include "gateway/damage.hpp"
 #include "model/topic_filter.hpp"
 
 namespace tributary::gateway {
@@ -106,6 +107,7 @@ base::Result<> Runtime::open() {
         metrics_.counter("tributary_store_repairs_total", "Damage in the store that was mended, since the start").add();
         if (auto given = give_configuration(); !given) return given;
     }
+    if (auto mended = mend_books(*store_, *reader_); !mended) return mended.error();
     if (auto judged = find_poison(); !judged) return judged.error();
     writer_ = std::make_unique<Writer>(
         WriterSettings{settings_.store.gather_ns, settings_.store.history_ns, settings_.store.max_size_bytes,

@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "base/units.hpp"
 #include "config/load.hpp"
+#include "gateway/damage.hpp"
 #include "gateway/engine_loop.hpp"
 #include "gateway/kafka_loop.hpp"
 #include "gateway/status.hpp"
@@ -32,6 +33,7 @@ class Shipment {
     void start();
     uint64_t waiting() const { return gateway::waiting(log_status(*writer_)); }  // records, as far as one knows
     base::Result<bool> done();                                                   // all of them have
+    bool close_all();  // true: windows and events that were open are closed, in the log
     void stop();
     kafka::Status status() const { return kafka_->status(); }
     std::string trouble() const;  // what is wrong now, in plain words
@@ -46,6 +48,7 @@ class Shipment {
     metrics::Registry metrics_;
     BlockCache cache_;
     OpenBlock open_;
+    bool closing_ = false;
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<store::Reader> reader_;
     std::unique_ptr<Poison> poison_;
@@ -78,6 +81,7 @@ base::Result<> Shipment::open() {
     }
     const auto known = reader_->meta();
     if (!known) return known.error();
+    if (auto mended = mend_books(*store_, *reader_); !mended) return mended.error();
     poison_ = std::make_unique<Poison>(settings_.store.path);
     store::Batch batch;
     batch.meta = poison_->judge(*known);
@@ -125,6 +129,19 @@ base::Result<bool> Shipment::done() {
         engine_->wake();
     }
     return engine_->idle() && engine_->position() >= writer_->next_seq(model::Log::intake) && waiting() == 0;
+}
+
+// A configuration without streams, recorded like any other, ends what the streams have open: in the file, so once,
+// whoever is interrupted. A box that lives on with it all the same records its own one again.
+bool Shipment::close_all() {
+    auto nothing = settings_;
+    nothing.streams.clear();
+    const auto text = config::engine_text(nothing);
+    const auto recorded = reader_->config_at(UINT64_MAX >> 1);
+    if (recorded && *recorded && (**recorded).second == text)
+        return writer_->next_seq(model::Log::intake) > (**recorded).first;
+    if (!std::exchange(closing_, true)) open_.control(model::ConfigRecord{engine::kEngineVersion, text}, true);
+    return false;
 }
 
 void Shipment::stop() {
@@ -176,12 +193,13 @@ int store_ship(const StoreOptions& options) {
     if (auto opened = shipment.open(); !opened) return store_failed(opened.error().code, opened.error().message);
     shipment.start();
     const bool person = isatty(STDERR_FILENO) != 0;
-    bool interrupted = false;
+    bool interrupted = false, closed = !options.close_all;
     base::Result<bool> done = false;
     std::string said;
     for (int tick = 0; !interrupted; tick++) {
         done = shipment.done();
-        if (!done || *done) break;
+        if (!done || (*done && closed)) break;
+        if (*done) closed = shipment.close_all();
         interrupted = signals.came(base::kNsPerSecond / 10);
         if (tick % 10 != 9) continue;
         const auto trouble = shipment.trouble();

@@ -54,7 +54,8 @@ void ledger(JsonObject& parent, const model::Ledger& total) {
         one.integer("appended", account.appended)
             .integer("delivered", account.delivered)
             .integer("refused", account.refused);
-        one.integer("thinned", account.thinned).integer("pending", account.pending());
+        one.integer("thinned", account.thinned).integer("damaged", account.damaged);
+        one.integer("pending", account.pending());
         one.end();
     }
     logs.end();
@@ -328,16 +329,17 @@ std::string status_text(const StatusSnapshot& s) {
 }
 
 std::string ledger_text(const model::Ledger& ledger) {
-    std::string out =
-        base::format("ledger  {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n", "stream", "received",
-                     "forwarded", "summarised", "kept", "late", "rejected", "evicted", "duplicate", "pending");
+    std::string out = base::format("ledger  {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>8} {:>9}\n",
+                                   "stream", "received", "forwarded", "summarised", "kept", "late", "rejected",
+                                   "evicted", "duplicate", "damaged", "pending");
     for (const auto& [name, a] : ledger.streams)
-        out += base::format("        {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n",
+        out += base::format("        {:<20} {:>11} {:>11} {:>11} {:>9} {:>9} {:>9} {:>8} {:>9} {:>8} {:>9}\n",
                             name.empty() ? "(no stream)" : name, a.received, a.fates[0], a.fates[1], a.fates[2],
-                            a.fates[3], a.fates[4], a.fates[5], a.fates[6], a.pending());
+                            a.fates[3], a.fates[4], a.fates[5], a.fates[6], a.fates[7], a.pending());
     for (const auto& [log, a] : ledger.logs)
-        out += base::format("        log {:<16} appended {}  delivered {}  refused {}  thinned {}  pending {}\n",
-                            model::log_name(log), a.appended, a.delivered, a.refused, a.thinned, a.pending());
+        out += base::format(
+            "        log {:<16} appended {}  delivered {}  refused {}  thinned {}  damaged {}  pending {}\n",
+            model::log_name(log), a.appended, a.delivered, a.refused, a.thinned, a.damaged, a.pending());
     return out;
 }
 

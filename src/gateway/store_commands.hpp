@@ -13,6 +13,7 @@ struct StoreOptions {
     bool json = false;
     std::string to;                         // of repair and backup
     std::string brokers;                    // of ship; "" = the configuration's
+    bool close_all = false;                 // of ship: windows and events that are open end where the store ends
     bool yes = false, damaged_too = false;  // of wipe
     // Of export. from, to: sequence numbers, or times (RFC 3339); "" = from the first, to the last.
     std::string log = "intake", from, until, format = "jsonl", output;

@@ -110,8 +110,9 @@ void Thinner::gap(const Range& range, model::Log log, uint64_t count, bool thinn
     if (count == 0) return;
     (thinned ? plan.thinned : plan.evicted) += count;
     model::OutputBlockWriter block;
-    block.add(model::Gap{log, range.incarnation, range.from, range.to - 1, count, thinned, range.first_ns,
-                         range.last_ns, now_ns_});
+    const auto reason = thinned ? model::GapReason::thinned : model::GapReason::evicted;
+    block.add(model::Gap{log, range.incarnation, range.from, range.to - 1, count, reason, range.first_ns, range.last_ns,
+                         now_ns_});
     plan.appends.push_back({model::Log::gaps, {block.take(), 1}});
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "gateway/damage.hpp"
 #include "gateway/writer_transaction.hpp"
 
 namespace tributary::gateway {
@@ -51,6 +52,7 @@ Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_
     if (auto meta = reader_->meta()) {
         clocks_ = ClockHistory((*meta)["clocks"]);
         follow_catch_up(*meta);
+        damaged_ = damaged_logs((*meta)[kDamagedLogs]);
     }
     if (const auto newest = newest_arrival(*reader_)) clocks_.time(*newest);
     committed_clocks_ = std::make_shared<ClockHistory>(clocks_);
@@ -155,13 +157,14 @@ void Writer::checkpoint(store::Checkpoint&& checkpoint) {
     merge_locked(std::move(part), clock_.boot_ns() + kCursorDelay);
 }
 
-void Writer::kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta,
+void Writer::kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta, std::vector<model::Gap>&& gone,
                             std::optional<std::string> catch_up) {
     Pending part;
     if (catch_up) part.kafka_meta[CatchUp::key(model::log_name(log))] = std::move(*catch_up);
     part.cursors[kafka_cursor(log)] = cursor;
     part.kafka_ledger = std::move(delta);
     const std::lock_guard lock(mutex_);
+    announce_locked(part, std::move(gone));
     merge_locked(std::move(part), clock_.boot_ns() + kCursorDelay);
 }
 
@@ -190,27 +193,36 @@ void Writer::remember(const std::string& key, const std::string& value) {
     merge_locked(std::move(part), clock_.boot_ns() + kCursorDelay);
 }
 
-model::Ledger Writer::ledger() const {
-    const std::lock_guard lock(mutex_);
+model::Ledger Writer::ledger_locked() const {
     auto total = ledger_;
     total.add(committing_ledger_);
     total.add(pending_.ledger);
     total.add(pending_.kafka_ledger);
     return total;
 }
-store::Cursors Writer::cursors() const {
-    const std::lock_guard lock(mutex_);
+store::Cursors Writer::cursors_locked() const {
     auto newest = cursors_;
     for (const auto* later : {&committing_cursors_, &pending_.cursors})
         for (const auto& [name, seq] : *later) newest[name] = seq;
     return newest;
 }
-uint64_t Writer::next_seq(model::Log log) const {
-    const std::lock_guard lock(mutex_);
+uint64_t Writer::next_locked(model::Log log) const {
     uint64_t seq = cache_.end(log);
     for (const auto* ledger : {&committing_ledger_, &pending_.ledger})
         if (const auto found = ledger->logs.find(log); found != ledger->logs.end()) seq += found->second.appended;
     return seq;
+}
+model::Ledger Writer::ledger() const {
+    const std::lock_guard lock(mutex_);
+    return ledger_locked();
+}
+store::Cursors Writer::cursors() const {
+    const std::lock_guard lock(mutex_);
+    return cursors_locked();
+}
+uint64_t Writer::next_seq(model::Log log) const {
+    const std::lock_guard lock(mutex_);
+    return next_locked(log);
 }
 std::shared_ptr<const ClockHistory> Writer::clocks() const {
     const std::lock_guard lock(mutex_);
@@ -254,6 +266,7 @@ void Writer::one_round(int64_t until_ns) {
     uint64_t drain = 0;  // which one this round is for: what comes later was not looked at
     {
         const std::lock_guard lock(mutex_);
+        settle_damaged_locked();
         draining = draining_;
         drain = drain_;
         due = due || draining || clock_.boot_ns() >= pending_.due_ns;

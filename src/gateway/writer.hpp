@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -67,9 +68,9 @@ class Writer {
     void checkpoint(store::Checkpoint&& checkpoint);
     void set_poison(std::vector<uint64_t> seqs) { poison_ = std::move(seqs); }  // before start(), ascending
     void context_floor(uint64_t seq);  // before start(): as EngineOutputs::context_floor
-    // Kafka thread.
-    // catch_up: CatchUp::text() of the log, where it goes out of order.
-    void kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta,
+    // Kafka thread. gone: what damage took below the cursor, and nobody was told yet. catch_up: CatchUp::text() of the
+    // log, where it goes out of order.
+    void kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta, std::vector<model::Gap>&& gone = {},
                         std::optional<std::string> catch_up = std::nullopt);
     void refused(const model::RefusedRecord& record);
     void events_progress(uint64_t cursor);  // any thread: events below it are at the local broker
@@ -143,6 +144,12 @@ class Writer {
     void hand_over_locked(Transaction& transaction);
     void show_locked(const Transaction& transaction);
     void follow_catch_up(const std::map<std::string, std::string>& meta);
+    model::Ledger ledger_locked() const;
+    store::Cursors cursors_locked() const;
+    uint64_t next_locked(model::Log log) const;
+    // writer_damage.cpp: the books, when damage took records.
+    void announce_locked(Pending& part, std::vector<model::Gap>&& gone);
+    void settle_damaged_locked();
 
     const WriterSettings settings_;
     store::Store& store_;
@@ -170,6 +177,7 @@ class Writer {
     model::Ledger committing_ledger_;  // of the transaction under way, so that status does not miss it
     store::Cursors committing_cursors_;
     store::Usage usage_;
+    std::set<model::Log> damaged_;  // logs of which records are gone that are still pending in the ledger
     ContextNeeds context_;
     bool stopping_ = false, draining_ = false, never_wait_ = false;
     uint64_t drain_ = 0, drained_ = 0;  // drains asked for, and the newest that is done

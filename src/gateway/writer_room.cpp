@@ -18,8 +18,8 @@ constexpr int kPatience = 100;  // tries of a commit that does not fit, 20 s
 }  // namespace
 
 // Full: what makes room goes first, with the ledger that belongs to it. The engine's cursor waits for its outputs, and
-// kafka's cursors for the refused records they pass. Then the outputs, which do not wait for the messages either: what
-// they pass can be thinned. Then the ladder.
+// kafka's cursors for the refused records and gaps they pass. Then the outputs, which do not wait for the messages
+// either: what they pass can be thinned. Then the ladder.
 bool Writer::make_room(Transaction& t) {
     {
         const std::lock_guard lock(mutex_);
@@ -27,7 +27,7 @@ bool Writer::make_room(Transaction& t) {
     }
     assemble(t);
     Transaction room;
-    if (t.handed_in.blocks.count(model::Log::refused) == 0 && !has_output(t, model::Log::refused)) {
+    if (!has_output(t, model::Log::refused) && !has_output(t, model::Log::gaps)) {
         room.batch.cursors = std::exchange(t.handed_in.cursors, {});
         if (auto engine = room.batch.cursors.extract(kEngineCursor)) t.handed_in.cursors.insert(std::move(engine));
         room.batch.ledger = std::exchange(t.handed_in.kafka_ledger, {});

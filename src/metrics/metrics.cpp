@@ -70,8 +70,11 @@ void add_ledger(std::vector<prometheus::MetricFamily>& out, const model::Ledger&
         auto& records = counters(out, "tributary_ledger_records_total", "Records of the output logs");
         for (const auto& [log, a] : ledger.logs) {
             const std::string name(model::log_name(log));
-            const std::pair<const char*, uint64_t> accounts[] = {
-                {"appended", a.appended}, {"delivered", a.delivered}, {"refused", a.refused}, {"thinned", a.thinned}};
+            const std::pair<const char*, uint64_t> accounts[] = {{"appended", a.appended},
+                                                                 {"delivered", a.delivered},
+                                                                 {"refused", a.refused},
+                                                                 {"thinned", a.thinned},
+                                                                 {"damaged", a.damaged}};
             for (const auto& [account, value] : accounts) count(records, {{"log", name}, {"account", account}}, value);
         }
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ledger: promise P2. Unit = intake message, per stream that matched it ("" = no stream asked for the topic).
 // Every message counted in `received` ends in exactly one fate; pending = received - the sum of the fates.
-// Second account, per output log: appended = delivered + refused + thinned + pending.
+// Second account, per output log: appended = delivered + refused + thinned + damaged + pending.
+// damaged: the store was, and they are gone; when the engine had not seen them, nobody knows whose they were ("").
 // Deltas travel with the cursor that justifies them, in one transaction, so neither crash nor replay counts twice.
 #pragma once
 
@@ -15,10 +16,10 @@
 
 namespace tributary::model {
 
-enum class Fate : uint8_t { forwarded, summarised, kept_local, late_only, rejected, evicted, duplicate };
-constexpr size_t kFates = 7;
+enum class Fate : uint8_t { forwarded, summarised, kept_local, late_only, rejected, evicted, duplicate, damaged };
+constexpr size_t kFates = 8;
 constexpr std::array<std::string_view, kFates> kFateNames{"forwarded", "summarised", "kept_local", "late_only",
-                                                          "rejected",  "evicted",    "duplicate"};
+                                                          "rejected",  "evicted",    "duplicate",  "damaged"};
 
 struct StreamAccount {
     uint64_t received = 0;
@@ -40,12 +41,13 @@ struct StreamAccount {
 };
 
 struct LogAccount {
-    uint64_t appended = 0, delivered = 0, refused = 0, thinned = 0;
-    int64_t pending() const { return static_cast<int64_t>(appended - delivered - refused - thinned); }
+    uint64_t appended = 0, delivered = 0, refused = 0, thinned = 0, damaged = 0;
+    int64_t pending() const { return static_cast<int64_t>(appended - delivered - refused - thinned - damaged); }
     void add(const LogAccount& other) {
         appended += other.appended, delivered += other.delivered, refused += other.refused, thinned += other.thinned;
+        damaged += other.damaged;
     }
-    bool empty() const { return appended == 0 && delivered == 0 && refused == 0 && thinned == 0; }
+    bool empty() const { return *this == LogAccount(); }
     bool operator==(const LogAccount&) const = default;
 };
 

@@ -282,7 +282,7 @@ void encode(std::string& out, const Gap& g) {
     out.push_back(static_cast<char>(g.log));
     base::put_text(out, g.incarnation);
     for (const uint64_t n : {g.from_seq, g.to_seq, g.count}) base::put_varint(out, n);
-    out.push_back(g.thinned ? 1 : 0);
+    out.push_back(static_cast<char>(g.reason));
     for (const int64_t ns : {g.start_ns, g.end_ns, g.time_ns}) base::put_signed(out, ns);
 }
 
@@ -291,7 +291,7 @@ Gap get_gap(ByteReader& in) {
     g.log = get_enum(in, Log::gaps);
     g.incarnation = in.text();
     for (uint64_t* n : {&g.from_seq, &g.to_seq, &g.count}) *n = in.varint();
-    g.thinned = (in.byte() & 1) != 0;
+    g.reason = get_enum(in, GapReason::damaged);
     for (int64_t* ns : {&g.start_ns, &g.end_ns, &g.time_ns}) *ns = in.signed_varint();
     return g;
 }
@@ -391,6 +391,10 @@ std::string_view time_mark_name(TimeMark mark) {
 }
 std::string_view quality_name(Quality quality) {
     return quality == Quality::good ? "good" : quality == Quality::uncertain ? "uncertain" : "bad";
+}
+
+std::string_view gap_reason_name(GapReason reason) {
+    return reason == GapReason::evicted ? "evicted" : reason == GapReason::thinned ? "thinned" : "damaged";
 }
 
 }  // namespace tributary::model

@@ -163,12 +163,18 @@ struct Thinned {
     bool operator==(const Thinned&) const = default;
 };
 
+enum class GapReason : uint8_t {
+    evicted = 0,  // nothing stands for them
+    thinned = 1,  // records of the thinned log do
+    damaged = 2,  // the store was; what they were is not known, so among them may be such that nobody was owed
+};
+
 // So many records of a log are gone, all among [from_seq, to_seq].
 struct Gap {
     Log log = Log::intake;
-    std::string incarnation;  // of those records' ids
+    std::string incarnation;  // of those records' ids; empty: not known (damaged)
     uint64_t from_seq = 0, to_seq = 0, count = 0;
-    bool thinned = false;              // records of the thinned log stand for them; else nothing does
+    GapReason reason = GapReason::evicted;
     int64_t start_ns = 0, end_ns = 0;  // least and greatest time of those records; intake: arrival
     int64_t time_ns = 0;               // arrival time when it happened
 
@@ -206,6 +212,7 @@ std::string_view event_state_name(EventState state);  // "open", "update", "clos
 std::string_view severity_name(Severity severity);    // "info", "warning", "critical"
 std::string_view time_mark_name(TimeMark mark);       // "", "arrival", "repaired", "unsynced"
 std::string_view quality_name(Quality quality);       // "good", "uncertain", "bad"
+std::string_view gap_reason_name(GapReason reason);   // "evicted", "thinned", "damaged"
 
 bool next_output(std::string_view& rest, std::string_view& record);  // helper of for_each_output
 bool begin_outputs(std::string_view& block);

@@ -87,9 +87,10 @@ void write(const Source& source, const model::Thinned& thinned, KafkaRecord& out
 
 void write(const Source& source, const model::Gap& gap, KafkaRecord& out) {
     JsonObject json(out.value);
-    json.text("log", model::log_name(gap.log)).text("incarnation", gap.incarnation);
+    json.text("log", model::log_name(gap.log));
+    if (!gap.incarnation.empty()) json.text("incarnation", gap.incarnation);
     json.integer("from", gap.from_seq).integer("to", gap.to_seq).integer("count", gap.count);
-    json.text("reason", gap.thinned ? "thinned" : "evicted");
+    json.text("reason", model::gap_reason_name(gap.reason));
     json.integer("start", ns_to_ms(gap.start_ns)).integer("end", ns_to_ms(gap.end_ns));
     json.integer("ts", ns_to_ms(gap.time_ns));
     end(json, source, out, "", {});

@@ -95,6 +95,7 @@ class Database {
     std::string pragma(const char* name);  // its value as text; "" on a failure
     // Everything in the WAL into the file, synced, and the WAL emptied. False and nothing noted: a reader was in the
     // way.
+    int64_t most_row_bytes() const { return sqlite3_limit(handle_, SQLITE_LIMIT_LENGTH, -1); }
     bool checkpoint();
 
     // All of another one, as of one moment, by SQLite's backup. In one go: in pieces it would begin again after each

@@ -271,6 +271,7 @@ base::Result<model::Ledger> SqliteReader::ledger() {
             if (item == "delivered") account.delivered = n;
             if (item == "refused") account.refused = n;
             if (item == "thinned") account.thinned = n;
+            if (item == "damaged") account.damaged = n;
         }
     }
     if (!ledger_.ok()) return failed();

@@ -39,6 +39,7 @@ inline constexpr const char* kFull = "TRB-STORE-004";
 inline constexpr const char* kBroken = "TRB-STORE-005";
 inline constexpr const char* kFormat = "TRB-STORE-006";
 inline constexpr const char* kCommand = "TRB-STORE-007";  // what was asked for is refused
+inline constexpr const char* kTooBig = "TRB-STORE-008";   // for a row; the store is as before
 
 // A cursor stands behind the last record that is done: position = seq of the next one. partial: for consumers that
 // finish out of order inside a block nothing is stored; a cursor only moves over a gap-free prefix.

@@ -171,7 +171,8 @@ bool Writer::write_ledger(const model::Ledger& delta) {
     for (const auto& [log, account] : delta.logs) {
         const auto name = model::log_name(log);
         if (!add("log", name, "appended", account.appended) || !add("log", name, "delivered", account.delivered) ||
-            !add("log", name, "refused", account.refused) || !add("log", name, "thinned", account.thinned))
+            !add("log", name, "refused", account.refused) || !add("log", name, "thinned", account.thinned) ||
+            !add("log", name, "damaged", account.damaged))
             return false;
     }
     return true;
@@ -186,6 +187,7 @@ base::Result<std::vector<Appended>> Writer::commit(const Batch& batch) {
     for (size_t i = 0; i < batch.appends.size(); i++) {
         TRB_ASSERT(batch.appends[i].count > 0);
         packer_.pack(batch.appends[i].body, packed_[i]);
+        if (auto can = fits("a block", packed_[i].size()); !can) return can.error();
         body_bytes += static_cast<int64_t>(batch.appends[i].body.size());
         stored_bytes += static_cast<int64_t>(packed_[i].size());
     }
@@ -193,8 +195,13 @@ base::Result<std::vector<Appended>> Writer::commit(const Batch& batch) {
     packed_kept_.resize(batch.cut ? batch.cut->kept.size() : 0);
     for (size_t i = 0; i < packed_kept_.size(); i++) {
         packer_.pack(batch.cut->kept[i].body, packed_kept_[i]);
+        if (auto can = fits("a block", packed_kept_[i].size()); !can) return can.error();
         needed += static_cast<int64_t>(packed_kept_[i].size()) + kBlockExtraBytes;
     }
+    for (const auto& [seq, text] : batch.configs)
+        if (auto can = fits("a configuration", text.size()); !can) return can.error();
+    for (const auto& [name, value] : batch.meta)
+        if (auto can = fits(name, value.size()); !can) return can.error();
     if (!batch.appends.empty() || batch.cut)
         if (auto room = room_for(needed, reserve_for(batch, options_.max_size_bytes)); !room) return room.error();
     const Seqs first_before = first_;
@@ -206,9 +213,12 @@ base::Result<std::vector<Appended>> Writer::commit(const Batch& batch) {
     next_ = tentative_;
     if (!batch.appends.empty()) no_space_ = false;
     usage_.body_bytes += body_bytes, usage_.stored_bytes += stored_bytes, usage_.commits++;
-    // Readers that always overlap keep the WAL from starting over.
-    if (file_bytes(options_.path + "-wal") > std::min(kWalBytesTooMany, options_.max_size_bytes / 8))
-        connection_->database.checkpoint();
+    // Readers that always overlap keep the WAL from starting over. When it fails the transaction is there all the same;
+    // what was wrong must not be said of a later one.
+    auto& database = connection_->database;
+    if (file_bytes(options_.path + "-wal") > std::min(kWalBytesTooMany, options_.max_size_bytes / 8) &&
+        !database.checkpoint() && database.failed())
+        base::log::warning("{}", database.error("checkpoint").text());
     return appended;
 }
 
@@ -216,6 +226,7 @@ base::Result<> Writer::save_checkpoint(const Checkpoint& checkpoint) {
     if (auto can = usable(); !can) return can;
     std::string body;
     packer_.pack(checkpoint.state, body);
+    if (auto can = fits("the engine's checkpoint", body.size()); !can) return can;
     if (auto room = room_for(static_cast<int64_t>(body.size()) + kBatchExtraBytes, 0); !room) return room;
     const uint32_t crc = text_crc(checkpoint.seq, checkpoint.version, body);
     if (!connection_->begin.run() ||
@@ -223,6 +234,14 @@ base::Result<> Writer::save_checkpoint(const Checkpoint& checkpoint) {
         !connection_->trim_checkpoints.run() || !connection_->commit.run())
         return broken("write a checkpoint to");
     return {};
+}
+
+// Asked before, because later it would look like damage: a row that claims to be larger than any.
+base::Result<> Writer::fits(std::string_view what, size_t bytes) {
+    const int64_t most = connection_->database.most_row_bytes() - kBlockExtraBytes;
+    if (static_cast<int64_t>(bytes) <= most) return {};
+    return base::Error{kTooBig, base::format("{} of {} bytes does not fit into the store {}: SQLite takes {} in a row",
+                                             what, bytes, options_.path, most)};
 }
 
 // File and WAL together are to stay within the cap, also while the WAL is brought home: the pages of the file, what

@@ -62,6 +62,7 @@ class Writer final : public Store {
     bool damaged_configs(std::vector<uint64_t>& seqs);
     base::Result<> usable();
     base::Error broken(std::string_view doing);
+    base::Result<> fits(std::string_view what, size_t bytes);
     base::Result<> room_for(int64_t bytes, int64_t reserve);
     int64_t page_bytes(bool with_free) const;
     int64_t cap_bytes() const;

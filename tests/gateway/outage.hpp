@@ -100,6 +100,7 @@ inline double value_at(int series, int64_t second, int64_t every) {
 struct Box {
     Box(const std::string& path, const Plan& plan, const base::Clock& clock)
         : store(take(store::Store::open({path, plan.cap_bytes, 1}))), arrival(clock) {
+        REQUIRE(mend_books(store, *take(store.reader())).ok());
         OpenBlockLimits limits;
         open = std::make_unique<OpenBlock>(limits, clock, arrival);
         writer =
@@ -173,7 +174,7 @@ class FakeKafka final : public kafka::Progress {
     }
     void advanced(model::Log log, uint64_t cursor, model::Ledger&& delta) override {
         if (log != model::Log::status)
-            box_.writer->kafka_progress(log, cursor, std::move(delta), feeds_->catch_up(log));
+            box_.writer->kafka_progress(log, cursor, std::move(delta), feeds_->gone(log, cursor), feeds_->catch_up(log));
     }
     void refused(model::RefusedRecord&&) override { FAIL("nothing is refused here"); }
     uint64_t incomplete() const { return feeds_->context_incomplete(); }

@@ -109,7 +109,7 @@ std::vector<Output> thinned_outputs() {
     w.count = 60, w.numbers = 59, w.sum = 1180, w.min = 18.5, w.max = 21.5, w.mean = 20, w.stddev = 0.5;
     w.first = 19, w.last = 21, w.mark = TimeMark::arrival;
     thinned.first_ns = kStart + 1, thinned.last_ns = kStart + 59 * base::kNsPerSecond, thinned.messages = 58;
-    return {thinned, Gap{Log::intake, "0123456789abcdef", 1'001, 13'000, 11'950, true, kStart,
+    return {thinned, Gap{Log::intake, "0123456789abcdef", 1'001, 13'000, 11'950, GapReason::thinned, kStart,
                          kStart + 60 * base::kNsPerSecond, kStart + 3600 * base::kNsPerSecond}};
 }
 

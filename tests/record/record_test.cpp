@@ -109,6 +109,26 @@ TEST_CASE("event: open without end, closed with end and expected") {
     CHECK(closed["state"] == "closed");
 }
 
+TEST_CASE("gap: what is known of it") {
+    model::Gap gap{model::Log::intake, "5f0c33a19be2d471", 1'001, 1'500, 480, model::GapReason::thinned, 0,
+                   kNsPerMs,           2 * kNsPerMs};
+    const std::string range = R"("from":1001,"to":1500,"count":480,"reason":")";
+    const std::string times = R"(","start":0,"end":1,"ts":2,"gateway":"gw1","id":"00c0ffee00c0ffee/gaps/7"})";
+    CHECK(made(gap, 7).value == R"({"log":"intake","incarnation":"5f0c33a19be2d471",)" + range + "thinned" + times);
+    gap.incarnation.clear();
+    gap.log = model::Log::windows, gap.reason = model::GapReason::damaged;
+    CHECK(made(gap, 7).value == R"({"log":"windows",)" + range + "damaged" + times);
+    std::string bytes;
+    for (const auto reason : {model::GapReason::evicted, model::GapReason::thinned, model::GapReason::damaged}) {
+        gap.reason = reason;
+        bytes.clear();
+        model::encode_output(gap, bytes);
+        const auto again = model::decode_output(bytes);
+        REQUIRE(again.ok());
+        CHECK(*again == model::Output(gap));
+    }
+}
+
 TEST_CASE("late and dead") {
     model::LateReading late;
     late.origin = {"s", "st", "", {}};

@@ -211,3 +211,35 @@ TEST_CASE("every call to the disk fails once, and for a while: no false success,
     }
     std::printf("store faults: %lld cases in all\n", static_cast<long long>(all));
 }
+
+TEST_CASE(
+    "a checkpoint that fails behind a commit leaves the commit as it is, and no later error is called by its name") {
+    const Quiet quiet;
+    const MemoryFolder folder;
+    FaultVfs vfs;
+    auto store = open_store(folder.file(), 4 << 20);
+    Reference reference;
+    uint64_t number = 0;
+    const auto next = [&] { return intake_step(reference, ++number, 5, 20'000); };
+    vfs.limit("store.db", static_cast<int64_t>(std::filesystem::file_size(folder.file())));
+    int64_t beyond = 0;
+    for (int i = 0; i < 32; i++) {  // beyond an eighth of max_size in the WAL each of them wants to bring it home
+        const auto step = next();
+        commit(*store, step.batch);
+        reference.apply(step.batch);
+        beyond += std::filesystem::file_size(folder.file() + "-wal") > 512 << 10 ? 1 : 0;
+    }
+    CHECK(beyond > 3);
+    CHECK(reference.differs(*store) == "");
+    vfs.heal();
+    vfs.fail(Call::write, Fault::eio, 0, 1'000);
+    const auto step = next();
+    const auto refused = store->commit(step.batch);
+    REQUIRE(!refused.ok());
+    CHECK(refused.error().code == kBroken);
+    vfs.heal();
+    CHECK(store->reopen().ok());
+    commit(*store, step.batch);
+    reference.apply(step.batch);
+    CHECK(reference.differs(*store) == "");
+}

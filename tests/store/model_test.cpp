@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random actions against a simple model of the store: append, read, trim, checkpoint, reopen, start again, kill, power
-// cut, a full disk, a disk that fails, a damaged block. After each of them the store is what the model says. The seed
-// is printed; TRIBUTARY_STORE_SEED=n does the same again, TRIBUTARY_STORE_STEPS=n does so many.
+// cut, a full disk, a disk that fails, a damaged block, thinning, a store filled up to max_size. After each of them the
+// store is what the model says, and within max_size. The seed is printed; TRIBUTARY_STORE_SEED=n does the same again,
+// TRIBUTARY_STORE_STEPS=n does so many.
 #include <chrono>
 #include <cstdio>
 
@@ -29,13 +30,15 @@ enum Action : size_t {
     bad_disk,
     damage,
     thin,
+    fill_up,
     kActions
 };
 constexpr std::array<const char*, kActions> kNames{"append",   "read",    "cursors", "trim",      "checkpoint",
                                                    "reopen",   "restart", "kill",    "power cut", "full disk",
-                                                   "bad disk", "damage",  "thin"};
-// Out of a thousand. Thinning comes with the disk budget: an action of its own that replaces blocks in the model, too.
-constexpr std::array<uint32_t, kActions> kWeights{500, 240, 80, 60, 20, 20, 12, 12, 16, 15, 15, 10, 0};
+                                                   "bad disk", "damage",  "thin",    "fill up"};
+constexpr std::array<uint32_t, kActions> kWeights{460, 230, 70, 60, 20, 20, 12, 12, 16, 15, 15, 10, 55, 5};  // of 1,000
+constexpr int64_t kMaxSize = 2 << 20;
+constexpr std::array kThinned{Log::intake, Log::thinned};  // logs whose blocks are replaced
 
 class Model {
   public:
@@ -52,6 +55,7 @@ class Model {
         CAPTURE(kNames[action]);
         act(static_cast<Action>(action));
         if (action >= checkpoint) check();
+        REQUIRE(store_->usage().file_bytes <= kMaxSize);
     }
     void check() { REQUIRE(reference_.differs(*store_) == ""); }
     void finish() {
@@ -64,7 +68,7 @@ class Model {
   private:
     void act(Action action);
     void open() {
-        store_ = open_store(folder_->file());
+        store_ = open_store(folder_->file(), kMaxSize);
         note_report();
     }
     void note_report() {
@@ -76,13 +80,15 @@ class Model {
             if (store_->reopen()) return note_report();
         FAIL("reopen");
     }
-    // Once, or as often as it takes; full: the disk is, and stays so meanwhile.
+    // Once, or as often as it takes; when there is no room for it, old blocks give way.
     void commit(const Batch& batch) {
         auto done = store_->commit(batch);
         for (int i = 0; !done && i < 100; i++) {
+            const bool full = done.error().code == kFull;
             reopen_until_it_works();
             auto meta = open_reader(*store_)->meta();
             if (meta && (*meta)["transaction"] == batch.meta.at("transaction")) break;
+            if (full && !batch.appends.empty()) make_room();
             done = store_->commit(batch);
         }
         reference_.apply(batch);
@@ -96,7 +102,20 @@ class Model {
     void fill(Step& step) {
         step = intake_step(reference_, ++transactions_, 1 + static_cast<uint32_t>(random_() % 9), random_() % 6'000);
     }
-    Log any_log() { return random_() % 2 == 0 ? Log::intake : Log::windows; }
+    Log any_log() { return std::array{Log::intake, Log::windows, Log::thinned, Log::gaps}[random_() % 4]; }
+    void trim_all();
+    void make_room() {
+        for (int i = 0; i < 20 && store_->usage().used_bytes > kMaxSize / 4; i++) trim_all();
+    }
+    void forget_trimmed(Log log) {
+        auto& blocks = reference_.blocks[log];
+        while (!blocks.empty() && blocks.front().seq < store_->first_seq(log)) {
+            REQUIRE(blocks.front().end() <= reference_.may_trim[log]);
+            blocks.pop_front();
+        }
+    }
+    bool thin_step(Step& step);
+    void fill_to_the_cap();
     void trim_some();
     void read_one();
     void cut();
@@ -162,6 +181,10 @@ void Model::act(Action action) {
         case damage:
             return damage_block();
         case thin:
+            if (thin_step(step)) commit(step.batch);
+            return;
+        case fill_up:
+            return fill_to_the_cap();
         case kActions:
             return;
     }
@@ -179,9 +202,20 @@ void Model::read_one() {
         REQUIRE(block->has_value());
         CHECK((*block)->first_seq == kept.seq);
         CHECK((*block)->body == kept.body);
+        break;
+    }
+    if (reference_.next_of(log) <= seq) CHECK(!block->has_value());
+    const auto priority = static_cast<uint8_t>(random_() % 4);
+    const auto of_class = reader->block_of_class(log, seq, priority);
+    if (!of_class.ok()) FAIL(of_class.error().text());
+    for (const auto& kept : reference_.blocks[log]) {
+        if (kept.seq < seq || kept.seq < store_->first_seq(log) || kept.priority != priority) continue;
+        REQUIRE(of_class->has_value());
+        CHECK((*of_class)->first_seq == kept.seq);
+        CHECK((*of_class)->body == kept.body);
         return;
     }
-    CHECK(!block->has_value());
+    CHECK(!of_class->has_value());
 }
 
 void Model::trim_some() {
@@ -190,17 +224,110 @@ void Model::trim_some() {
     batch.trim_below[log] = reference_.next_of(log) - random_() % std::min<uint64_t>(reference_.next_of(log), 300);
     batch.meta["transaction"] = name();
     commit(batch);
-    auto& blocks = reference_.blocks[log];
-    while (!blocks.empty() && blocks.front().seq < store_->first_seq(log)) {
-        REQUIRE(blocks.front().seq + blocks.front().count <= reference_.may_trim[log]);
-        blocks.pop_front();
+    forget_trimmed(log);
+}
+
+// The older half of each log, also while the disk fails.
+void Model::trim_all() {
+    Batch batch;
+    for (const auto& [log, blocks] : reference_.blocks)
+        if (!blocks.empty()) batch.trim_below[log] = blocks[blocks.size() / 2].seq;
+    batch.meta["transaction"] = name();
+    auto done = store_->commit(batch);
+    for (int i = 0; !done && i < 100; i++) {
+        reopen_until_it_works();
+        done = store_->commit(batch);
     }
+    REQUIRE(done.ok());
+    reference_.apply(batch);
+    for (const auto& [log, below] : batch.trim_below) forget_trimmed(log);
+}
+
+// Blocks of one class that stand one behind another, with others between them or not, become rows of the next class,
+// and what they say stands in the thinned log. False: there are none.
+bool Model::thin_step(Step& step) {
+    const Log log = kThinned[random_() % kThinned.size()];
+    forget_trimmed(log);
+    const auto& blocks = reference_.blocks[log];
+    if (blocks.empty()) return false;
+    const auto& first = blocks[random_() % blocks.size()];
+    const uint64_t to = first.seq + 1 + random_() % 60;
+    Cut cut{log, first.seq, to, first.priority, {}};
+    uint64_t records = 0;
+    for (const auto& block : blocks) {
+        if (!Reference::goes(cut, block)) continue;
+        records += block.count;
+        auto& rows = cut.kept;
+        if (!rows.empty() && rows.back().first_seq + rows.back().count == block.seq && random_() % 4 != 0) {
+            rows.back().count += block.count;
+            continue;
+        }
+        const auto row = open_reader(*store_)->block_at(log, block.seq);
+        REQUIRE(row.ok());
+        REQUIRE(row->has_value());
+        rows.push_back({block.seq, block.count, (**row).first_time_ns, (**row).last_time_ns,
+                        static_cast<uint8_t>(std::min(cut.priority + 1, 3)), (**row).incarnation,
+                        body_of(log, transactions_, block.body.size() / 4)});
+    }
+    if (records == 0) return false;
+    step.batch.cut = std::move(cut);
+    step.add(reference_, Log::thinned, 1 + static_cast<uint32_t>(records / 8), random_() % 600);
+    step.batch.appends.back().priority = static_cast<uint8_t>(1 + random_() % 3);
+    step.add(reference_, Log::gaps, 1, 40);
+    step.batch.ledger.logs[Log::thinned].appended = step.batch.appends.front().count;
+    step.batch.ledger.logs[Log::gaps].appended = 1;
+    if (log == Log::intake) {
+        step.batch.ledger.settle("s", model::Fate::summarised, uint64_t{0} - records);
+        step.batch.ledger.settle("s", model::Fate::evicted, records);
+    } else {
+        step.batch.ledger.logs[Log::thinned].thinned = records;
+    }
+    step.batch.meta["transaction"] = name();
+    return true;
+}
+
+// Messages until there is no room for them; then outputs, cursors and thinning still find some, and behind a trim
+// messages do again.
+void Model::fill_to_the_cap() {
+    Step step;
+    bool full = false;
+    for (int i = 0; i < 1'000 && !full; i++) {
+        step = intake_step(reference_, ++transactions_, 5, 20'000 + random_() % 40'000);
+        const auto done = store_->commit(step.batch);
+        REQUIRE(store_->usage().file_bytes <= kMaxSize);
+        if (done) {
+            reference_.apply(step.batch);
+            continue;
+        }
+        REQUIRE(done.error().code == kFull);
+        full = true;
+    }
+    REQUIRE(full);
+    acknowledged();
+    check();
+    reopen_until_it_works();
+    Step small;
+    small.add(reference_, Log::windows, 2, 300);
+    small.batch.cursors["engine"] = reference_.next_of(Log::intake);
+    small.batch.meta["transaction"] = name();
+    REQUIRE(store_->commit(small.batch).ok());
+    reference_.apply(small.batch);
+    if (Step thinned; thin_step(thinned)) {
+        REQUIRE(store_->commit(thinned.batch).ok());
+        reference_.apply(thinned.batch);
+    }
+    acknowledged();
+    check();
+    step = intake_step(reference_, ++transactions_, 5, 20'000);
+    commit(step.batch);  // makes room
 }
 
 // Killed or cut off in the middle of a commit: what is there is the state before it or after it.
 void Model::cut() {
+    make_room();
+    acknowledged();
     Step step;
-    fill(step);
+    if (random_() % 2 == 0 || !thin_step(step)) fill(step);
     REQUIRE(store_->commit(step.batch).ok());
     const auto trace = vfs_->take_trace();
     const size_t seen = random_() % (trace.size() + 1);
@@ -270,5 +397,5 @@ TEST_CASE("the store is what a simple model says, whatever happens") {
     for (size_t i = 0; i < kActions; i++)
         if (kWeights[i] > 0)
             std::printf(" %lld %s%s", static_cast<long long>(model.counts[i]), kNames[i],
-                        i + 2 < kActions ? "," : "\n");
+                        i + 1 < kActions ? "," : "\n");
 }

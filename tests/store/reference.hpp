@@ -3,6 +3,7 @@
 // Bodies can be told from their log and seq, so a block that is in the wrong place shows.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <random>
 
@@ -16,6 +17,8 @@ struct Reference {
         uint64_t seq = 0;
         uint32_t count = 0;
         std::string body;
+        uint8_t priority = 0;
+        uint64_t end() const { return seq + count; }
     };
     std::map<model::Log, std::deque<Kept>> blocks;
     std::map<model::Log, uint64_t> next;      // absent = 1
@@ -29,9 +32,20 @@ struct Reference {
         const auto found = next.find(log);
         return found == next.end() ? 1 : found->second;
     }
+    static bool goes(const Cut& cut, const Kept& block) {
+        return block.priority == cut.priority && block.seq >= cut.from_seq && block.end() <= cut.to_seq;
+    }
+    void apply(const Cut& cut) {
+        auto& mine = blocks[cut.log];
+        std::erase_if(mine, [&](const Kept& block) { return goes(cut, block); });
+        for (const auto& k : cut.kept) mine.push_back({k.first_seq, k.count, k.body, k.priority});
+        std::sort(mine.begin(), mine.end(), [](const Kept& a, const Kept& b) { return a.seq < b.seq; });
+    }
     void apply(const Batch& batch) {
+        if (batch.cut) apply(*batch.cut);
         for (const auto& append : batch.appends) {
-            blocks[append.log].push_back({next_of(append.log), append.count, std::string(append.body)});
+            blocks[append.log].push_back(
+                {next_of(append.log), append.count, std::string(append.body), append.priority});
             next[append.log] = next_of(append.log) + append.count;
         }
         for (const auto& [name, position] : batch.cursors) cursors[name] = position;
@@ -67,6 +81,9 @@ inline std::string Reference::differs(const Store& store, Reader& reader) const 
             if (!block) return name + ": " + block.error().text();
             if (!*block) return difference(name + ": no block", kept.seq, 0);
             if ((**block).first_seq != kept.seq) return difference(name + ": block", kept.seq, (**block).first_seq);
+            if ((**block).priority != kept.priority)
+                return difference(name + ": class of block " + std::to_string(kept.seq), kept.priority,
+                                  (**block).priority);
             if ((**block).count != kept.count || (**block).body != kept.body)
                 return difference(name + ": body or count of block", kept.seq, (**block).count);
         }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Raw context: around each event every reading is in Kafka, once, marked; whatever was stopped or killed in between."""
 import collections
+import csv
 import json
 import sqlite3
 import time
@@ -172,3 +173,17 @@ def test_a_replay_of_the_store_says_the_same(mosquitto, make_gateway, kafka, pre
     central = shown(from_kafka(kafka, prefix, ("readings",)))
     assert central
     assert shown(from_replay(replayed.stdout, prefix, ("readings",))) == central
+
+    # What was asked for stands in the log `context`.
+    def export(*words):
+        done = tributary("store", "export", "--log", "context", *words, "--store", gateway.options["store"])
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    ranges = [json.loads(line)["value"] for line in export()]
+    for series, ts, _, event_id, _ in central:
+        assert any(one["series"] == series and one["start"] <= ts < one["end"] and event_id in one.get("event_ids", [one.get("event_id")])
+                   for one in ranges), (series, ts, event_id)
+    table = list(csv.reader(export("--format", "csv")))
+    assert table[0] == ["seq", "time", "topic", "key", "id", "value"] and len(table) == len(ranges) + 1
+    assert [json.loads(row[-1]) for row in table[1:]] == ranges

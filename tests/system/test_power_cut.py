@@ -114,6 +114,7 @@ def test_what_was_acknowledged_is_in_the_copy(image, mosquitto, make_gateway, ka
     children.append(witness)
     nobody = free_port()
     gateway = make_gateway(mqtt_port=witness.port, mqtt='version = "3.1.1"', store=image.folder / "store.db",
+                           store_extra='min_free = "4MiB"',  # of an image of 64 MiB
                            brokers=f"127.0.0.1:{nobody}")
     gateway.start()
     mosquitto.wait_subscribed()

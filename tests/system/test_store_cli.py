@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness.gateway import tributary, unique_received
+from harness.gateway import streams, tributary, unique_received
 from harness.numbered import numbered
 from harness.process import free_port, wait_until
 from harness.publisher import publish_all
@@ -150,7 +150,25 @@ def test_damage_after_a_kill(backlog, damage, mosquitto, kafka, prefix, seeded, 
     if damage == "head":
         assert not lost
         assert ".damaged-" in log and list(path.parent.glob("store.db.damaged-*"))
-    assert status["ledger"]
+
+    # What was lost has a fate and is announced, once, also after another kill.
+    status = gateway.wait_drained(COUNT + LATER)
+    damaged = {name: account["damaged"] for name, account in streams(status).items()}
+    assert sum(damaged.values()) >= len(lost) and (damaged.get("") or sum(damaged.values()) == len(lost)), (damaged, len(lost))
+    time.sleep(6)  # cursors are on disk by then
+    gateway.kill9()
+    gateway.start()
+    status = gateway.wait_drained(COUNT + LATER)
+    assert {name: account["damaged"] for name, account in streams(status).items()} == damaged
+
+    def announced():
+        gaps = (json.loads(record.value) for record in kafka.read(f"{prefix}.gaps"))
+        return sorted({(gap["from"], gap["to"], gap["count"]) for gap in gaps if gap["reason"] == "damaged" and gap["log"] == "intake"})
+
+    gaps = announced()
+    assert all(any(a <= seq <= b for a, b, _ in gaps) for seq in missing), (gaps, sorted(missing)[:5])
+    assert all(a[1] < b[0] for a, b in zip(gaps, gaps[1:])) and all(count == b - a + 1 for a, b, count in gaps), gaps
+    figure(f"store_cli.{damage}.damaged", sum(damaged.values()))
     assert gateway.terminate() == 0
     verified = tributary("store", "verify", "--json", "--store", path)
     assert json.loads(verified.stdout)["structure_checked"], verified

@@ -99,5 +99,18 @@ def test_a_dead_boxs_backlog(mosquitto, make_gateway, kafka, prefix, tmp_path, f
     assert set(sent["windows"]) <= set(own["windows"]) and len(sent["windows"]) > 0
     for records in sent.values():
         assert len(records) == len(set(records))
+
+    # The box will not come back: what was open ends as it is, once.
+    final = ship("--brokers", kafka.brokers, "--final")
+    assert final.returncode == 0 and ", 0 refused, 0 waiting" in final.stdout, final
+    ended = delivered(kafka, prefix)
+    assert ended["readings"] == sent["readings"]
+    assert set(sent["windows"]) < set(ended["windows"]) and len(ended["windows"]) == len(set(ended["windows"]))
+    assert sum(count for _, _, count, _, _ in ended["windows"]) == COUNT
+    states = {event: {state for other, state in ended["events"] if other == event} for event, _ in ended["events"]}
+    assert all("closed" in seen for seen in states.values())
+    again = ship("--brokers", kafka.brokers, "--final")
+    assert again.returncode == 0 and again.stdout.startswith("0 records delivered"), again
+    assert delivered(kafka, prefix) == ended
     for topic, records in sent.items():
         figure(f"ship.{topic}", len(records))

@@ -147,8 +147,8 @@ def _proc_number(pid, file, name):
     raise KeyError(name)
 
 
-FATES = ("forwarded", "summarised", "kept_local", "late_only", "rejected", "evicted", "duplicate")
-LOG_ENDS = ("delivered", "refused", "thinned")
+FATES = ("forwarded", "summarised", "kept_local", "late_only", "rejected", "evicted", "duplicate", "damaged")
+LOG_ENDS = ("delivered", "refused", "thinned", "damaged")
 
 
 def streams(status):
