@@ -60,12 +60,10 @@ std::span<const Step> steps_at(WhenFull when_full, Level level) {
     }
 }
 
-int64_t bucket_ns(uint8_t priority) {
-    return base::kNsPerSecond * (priority == kSeconds ? 1 : priority == kMinutes ? 60 : 900);
-}
+int64_t bucket_ns(uint8_t grade) { return base::kNsPerSecond * (grade == kSeconds ? 1 : grade == kMinutes ? 60 : 900); }
 
-std::string_view bucket_name(uint8_t priority) {
-    return priority == kSeconds ? "thinned-1s" : priority == kMinutes ? "thinned-1min" : "thinned-15min";
+std::string_view bucket_name(uint8_t grade) {
+    return grade == kSeconds ? "thinned-1s" : grade == kMinutes ? "thinned-1min" : "thinned-15min";
 }
 
 }  // namespace tributary::gateway

@@ -51,7 +51,7 @@ std::span<const Step> steps_at(WhenFull when_full, Level level);
 constexpr uint8_t kKept = 1, kGone = 2;
 // Lengths of the summaries' windows by the class of their block (docs/formats/store.md), from 1.
 constexpr uint8_t kSeconds = 1, kMinutes = 2, kQuarters = 3;
-int64_t bucket_ns(uint8_t priority);
-std::string_view bucket_name(uint8_t priority);  // "thinned-1s", ...
+int64_t bucket_ns(uint8_t grade);
+std::string_view bucket_name(uint8_t grade);  // "thinned-1s", ...
 
 }  // namespace tributary::gateway

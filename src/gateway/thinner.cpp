@@ -57,9 +57,9 @@ std::optional<ThinPlan> Thinner::plan(Step step, const ThinLimits& limits) {
 }
 
 // The first one of that class at or above from; from moves over damaged ones.
-std::optional<store::Block> Thinner::block(model::Log log, uint8_t priority, uint64_t& from) {
+std::optional<store::Block> Thinner::block(model::Log log, uint8_t grade, uint64_t& from) {
     for (int i = 0; i < 100; i++) {
-        auto found = source_.reader().block_of_class(log, from, priority);
+        auto found = source_.reader().block_of_class(log, from, grade);
         if (found) return std::move(*found);
         const auto behind = source_.reader().seq_behind(log, from);
         if (!behind || *behind <= from) return std::nullopt;
@@ -69,11 +69,11 @@ std::optional<store::Block> Thinner::block(model::Log log, uint8_t priority, uin
 }
 
 // In the intake log without a hole between them.
-Thinner::Range Thinner::range(model::Log log, uint8_t priority, uint64_t from, uint64_t limit, size_t most_bytes) {
+Thinner::Range Thinner::range(model::Log log, uint8_t grade, uint64_t from, uint64_t limit, size_t most_bytes) {
     Range range;
-    range.priority = priority;
+    range.grade = grade;
     while (range.bytes < most_bytes && range.blocks < kStepBlocks) {
-        const auto next = block(log, priority, from);
+        const auto next = block(log, grade, from);
         if (!next || next->end_seq() > limit) break;
         if (range.blocks == 0) {
             range.from = next->first_seq;
@@ -105,7 +105,7 @@ void Thinner::put(const Summaries& summaries, ThinPlan& plan) const {
         const uint32_t count = block.count();
         if (count > 0) plan.appends.push_back({model::Log::thinned, {block.take(), count}});
     };
-    plan.priority = summaries.priority();
+    plan.block_class = summaries.grade();
     plan.from_ns = summaries.from_ns(), plan.to_ns = summaries.to_ns();
     summaries.for_each([&](model::Thinned&& one) {
         block.add(one);
@@ -142,7 +142,7 @@ Thinner::Settled Thinner::settle(const model::Message& message, Mode mode, Summa
 
 // One row stands for the range afterwards: what is kept, and holes.
 bool Thinner::walk_through(const Range& range, Mode mode, Summaries& summaries, ThinPlan& plan) {
-    const bool for_good = range.priority != 0;  // raw context gives way as well
+    const bool for_good = range.grade != 0;  // raw context gives way as well
     keep_.select(range.from, range.to);
     model::IntakeBlockWriter kept;
     uint64_t behind = range.from, thinned = 0, evicted = 0;  // behind: the last one kept
@@ -174,7 +174,7 @@ bool Thinner::walk_through(const Range& range, Mode mode, Summaries& summaries, 
     }
     if (walk_.position() < range.to) return false;  // cannot be read now
     kept.hole(static_cast<uint32_t>(range.to - behind));
-    plan.cut = {model::Log::intake, range.from, range.to, range.priority, {}};
+    plan.cut = {model::Log::intake, range.from, range.to, range.grade, {}};
     plan.cut.kept.push_back({range.from, static_cast<uint32_t>(range.to - range.from), range.first_ns, range.last_ns,
                              for_good ? kGone : kKept, range.incarnation, kept.take()});
     gap(range, model::Log::intake, thinned, true, plan);
@@ -191,8 +191,8 @@ std::optional<ThinPlan> Thinner::plan_intake(uint64_t from, uint64_t limit, bool
     if (!walk_through(range, mode, fine, plan)) return std::nullopt;
     if (fine.size() == 0) return plan;
     if (worth_it(fine.size(), range.bytes)) return put(fine, plan), plan;
-    for (const uint8_t priority : {kMinutes, kQuarters}) {
-        Summaries coarse(priority);
+    for (const uint8_t grade : {kMinutes, kQuarters}) {
+        Summaries coarse(grade);
         coarse.add(fine);
         if (worth_it(coarse.size(), range.bytes)) return put(coarse, plan), plan;
     }
@@ -221,11 +221,11 @@ std::optional<ThinPlan> Thinner::plan_drop_kept(const ThinLimits& limits) {
 // The blocks of the range out of the log, an empty row for those that stand side by side in their place.
 template <class Each>
 uint64_t Thinner::take_out(const Range& range, ThinPlan& plan, Each each) {
-    plan.cut = {model::Log::thinned, range.from, range.to, range.priority, {}};
+    plan.cut = {model::Log::thinned, range.from, range.to, range.grade, {}};
     auto& rows = plan.cut.kept;
     uint64_t records = 0;
     for (uint64_t at = range.from; at < range.to;) {
-        const auto one = block(model::Log::thinned, range.priority, at);
+        const auto one = block(model::Log::thinned, range.grade, at);
         if (!one || one->first_seq >= range.to) break;
         model::for_each_output(one->body, [&](uint32_t, std::string_view bytes) {
             const auto output = model::decode_output(bytes);
@@ -245,15 +245,15 @@ uint64_t Thinner::take_out(const Range& range, ThinPlan& plan, Each each) {
     return records;
 }
 
-std::optional<ThinPlan> Thinner::plan_coarser(uint8_t priority, const ThinLimits& limits, bool old) {
-    uint64_t from = std::max(limits.thinned_from, next_[priority]);
-    const auto first = block(model::Log::thinned, priority, from);
+std::optional<ThinPlan> Thinner::plan_coarser(uint8_t grade, const ThinLimits& limits, bool old) {
+    uint64_t from = std::max(limits.thinned_from, next_[grade]);
+    const auto first = block(model::Log::thinned, grade, from);
     if (!first) return std::nullopt;
-    next_[priority] = first->first_seq;
+    next_[grade] = first->first_seq;
     if (old && first->last_time_ns > limits.now_ns - kOldNs) return std::nullopt;
-    const auto range = this->range(model::Log::thinned, priority, from, limits.thinned_to, kStepBytes);
+    const auto range = this->range(model::Log::thinned, grade, from, limits.thinned_to, kStepBytes);
     if (range.blocks == 0 || range.bytes < kGoodBytes) return std::nullopt;
-    Summaries coarse(priority + 1);
+    Summaries coarse(grade + 1);
     ThinPlan plan;
     const uint64_t records = take_out(range, plan, [&](const model::Thinned& part) { coarse.add(part); });
     if (coarse.size() * 2 > records) return std::nullopt;
@@ -262,8 +262,8 @@ std::optional<ThinPlan> Thinner::plan_coarser(uint8_t priority, const ThinLimits
     return plan;
 }
 
-std::optional<ThinPlan> Thinner::plan_drop(uint8_t priority, const ThinLimits& limits) {
-    const auto range = this->range(model::Log::thinned, priority, limits.thinned_from, limits.thinned_to, kDropBytes);
+std::optional<ThinPlan> Thinner::plan_drop(uint8_t grade, const ThinLimits& limits) {
+    const auto range = this->range(model::Log::thinned, grade, limits.thinned_from, limits.thinned_to, kDropBytes);
     if (range.blocks == 0) return std::nullopt;
     ThinPlan plan;
     const uint64_t records = take_out(range, plan, [&](const model::Thinned& part) {

@@ -31,7 +31,7 @@ struct ThinLimits {
 struct ThinPlan {
     store::Cut cut;
     std::vector<std::pair<model::Log, std::pair<std::string, uint32_t>>> appends;  // bodies and their records
-    uint8_t priority = 0;                                                          // class of those in the thinned log
+    uint8_t block_class = 0;                                                       // of those in the thinned log
     int64_t from_ns = 0, to_ns = 0;                                                // times of those
     model::Ledger ledger;
     uint64_t thinned = 0, evicted = 0;  // records of the log that is cut
@@ -46,7 +46,7 @@ class Thinner {
 
   private:
     struct Range {  // of blocks of one class and one incarnation
-        uint8_t priority = 0;
+        uint8_t grade = 0;
         uint64_t from = 0, to = 0;
         size_t bytes = 0, blocks = 0;
         uint64_t records = 0;
@@ -56,13 +56,13 @@ class Thinner {
     enum class Mode { release, summarise, evict };
 
     std::optional<ThinPlan> plan_intake(uint64_t from, uint64_t limit, bool few, Mode mode);
-    std::optional<ThinPlan> plan_coarser(uint8_t priority, const ThinLimits& limits, bool old);
-    std::optional<ThinPlan> plan_drop(uint8_t priority, const ThinLimits& limits);
+    std::optional<ThinPlan> plan_coarser(uint8_t grade, const ThinLimits& limits, bool old);
+    std::optional<ThinPlan> plan_drop(uint8_t grade, const ThinLimits& limits);
     template <class Each>
     uint64_t take_out(const Range& range, ThinPlan& plan, Each each);
     std::optional<ThinPlan> plan_drop_kept(const ThinLimits& limits);
-    Range range(model::Log log, uint8_t priority, uint64_t from, uint64_t limit, size_t most_bytes);
-    std::optional<store::Block> block(model::Log log, uint8_t priority, uint64_t& from);
+    Range range(model::Log log, uint8_t grade, uint64_t from, uint64_t limit, size_t most_bytes);
+    std::optional<store::Block> block(model::Log log, uint8_t grade, uint64_t& from);
     bool walk_through(const Range& range, Mode mode, Summaries& summaries, ThinPlan& plan);
     enum class Settled { nothing, summarised, evicted };
     Settled settle(const model::Message& message, Mode mode, Summaries& summaries, model::Ledger& ledger);

@@ -326,7 +326,7 @@ void Writer::assemble(Transaction& t) {
         t.outputs.push_back({log, std::move(block.first), block.second, t.handed_in.time_ns, t.handed_in.time_ns, 0});
     t.handed_in.blocks.clear();
     for (const auto& out : t.outputs)
-        batch.appends.push_back({out.log, out.count, out.first_ns, out.last_ns, out.priority, out.body});
+        batch.appends.push_back({out.log, out.count, out.first_ns, out.last_ns, out.block_class, out.body});
     batch.cursors = t.handed_in.cursors;
     batch.ledger = t.intake_ledger;
     batch.ledger.add(t.handed_in.ledger);
@@ -425,10 +425,10 @@ bool Writer::reopen() {
 void Writer::published(Transaction& t, const std::vector<store::Appended>& appended) {
     size_t at = 0;
     bool outputs = false, intake = false;
-    const auto pass_on = [&](std::string&& body, uint32_t count, int64_t first, int64_t last, uint8_t priority) {
+    const auto pass_on = [&](std::string&& body, uint32_t count, int64_t first, int64_t last, uint8_t block_class) {
         auto block = std::make_shared<store::Block>();
         const auto& where = appended[at++];
-        *block = {where.log, where.first_seq, count, first, last, store_.incarnation(), std::move(body), priority};
+        *block = {where.log, where.first_seq, count, first, last, store_.incarnation(), std::move(body), block_class};
         cache_.committed(std::move(block));
     };
     size_t cost = 0;
@@ -445,7 +445,7 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
         intake = true;
     }
     for (auto& out : t.outputs) {
-        pass_on(std::move(out.body), out.count, out.first_ns, out.last_ns, out.priority);
+        pass_on(std::move(out.body), out.count, out.first_ns, out.last_ns, out.block_class);
         outputs = true;
     }
     {

@@ -147,7 +147,7 @@ bool Writer::take(Step step) {
         t.handed_in.ledger.logs[log].appended += block.second;
         const bool thinned = log == model::Log::thinned;
         t.outputs.push_back({log, std::move(block.first), block.second, thinned ? plan->from_ns : limits.now_ns,
-                             thinned ? plan->to_ns : limits.now_ns, thinned ? plan->priority : uint8_t{0}});
+                             thinned ? plan->to_ns : limits.now_ns, thinned ? plan->block_class : uint8_t{0}});
     }
     assemble(t);
     const bool done = commit(t);

@@ -14,7 +14,7 @@ struct Writer::Transaction {
         std::string body;
         uint32_t count = 0;
         int64_t first_ns = 0, last_ns = 0;
-        uint8_t priority = 0;
+        uint8_t block_class = 0;
     };
 
     std::vector<ClosedBlock> intake;

@@ -48,8 +48,8 @@ struct Append {
     model::Log log = model::Log::intake;
     uint32_t count = 0;
     int64_t first_time_ns = 0, last_time_ns = 0;
-    uint8_t priority = 0;   // the column `class`: how far the block has been thinned, 0 = not at all
-    std::string_view body;  // uncompressed records; copied or compressed before commit() returns
+    uint8_t block_class = 0;  // the column `class`: how far the block has been thinned, 0 = not at all
+    std::string_view body;    // uncompressed records; copied or compressed before commit() returns
 };
 
 // What comes in the place of blocks that are cut out: it has seqs and incarnation already. Every seq stays in some
@@ -58,7 +58,7 @@ struct Rewritten {
     uint64_t first_seq = 0;
     uint32_t count = 0;
     int64_t first_time_ns = 0, last_time_ns = 0;
-    uint8_t priority = 0;
+    uint8_t block_class = 0;
     std::string incarnation;
     std::string body;  // uncompressed
 };
@@ -67,7 +67,7 @@ struct Rewritten {
 struct Cut {
     model::Log log = model::Log::intake;
     uint64_t from_seq = 0, to_seq = 0;
-    uint8_t priority = 0;
+    uint8_t block_class = 0;
     std::vector<Rewritten> kept;
 };
 
@@ -105,7 +105,7 @@ struct Block {
     int64_t first_time_ns = 0, last_time_ns = 0;
     std::string incarnation;  // 16 hex digits of the process run that wrote it
     std::string body;         // uncompressed
-    uint8_t priority = 0;
+    uint8_t block_class = 0;
     uint64_t end_seq() const { return first_seq + count; }
 };
 
@@ -165,7 +165,7 @@ class Reader {
     // tells where to go on. Damage to the file itself is kBroken: the store's next commit fails, its reopen() salvages.
     virtual base::Result<std::optional<Block>> block_at(model::Log log, uint64_t seq) = 0;
     // The first block of that class at or above seq, or nothing; a damaged one is an error as above.
-    virtual base::Result<std::optional<Block>> block_of_class(model::Log log, uint64_t seq, uint8_t priority) = 0;
+    virtual base::Result<std::optional<Block>> block_of_class(model::Log log, uint64_t seq, uint8_t block_class) = 0;
     virtual base::Result<uint64_t> seq_behind(model::Log log, uint64_t seq) = 0;
     // The blocks that hold the newest `records` records, oldest first.
     virtual base::Result<std::vector<Block>> newest(model::Log log, uint64_t records) = 0;

@@ -87,19 +87,19 @@ bool Writer::write(const Batch& batch, std::vector<Appended>& appended) {
 
 bool Writer::insert(const BlockHead& head, std::string_view packed) {
     return connection_->insert_block.run(static_cast<int>(head.log), head.seq, head.count, head.first_time_ns,
-                                         head.last_time_ns, head.incarnation, static_cast<int>(head.priority),
+                                         head.last_time_ns, head.incarnation, static_cast<int>(head.block_class),
                                          block_crc(head, packed), Blob{packed});
 }
 
 bool Writer::write_cut(const Batch& batch) {
     if (!batch.cut) return true;
     const Cut& cut = *batch.cut;
-    if (!connection_->cut.run(static_cast<int>(cut.log), cut.from_seq, cut.to_seq, static_cast<int>(cut.priority)))
+    if (!connection_->cut.run(static_cast<int>(cut.log), cut.from_seq, cut.to_seq, static_cast<int>(cut.block_class)))
         return false;
     for (size_t i = 0; i < cut.kept.size(); i++) {
         const auto& k = cut.kept[i];
         if (!insert({static_cast<uint8_t>(cut.log), k.first_seq, k.count, k.first_time_ns, k.last_time_ns,
-                     k.incarnation, k.priority},
+                     k.incarnation, k.block_class},
                     packed_kept_[i]))
             return false;
     }
@@ -133,7 +133,7 @@ bool Writer::write_blocks(const Batch& batch, std::vector<Appended>& appended) {
                              append.first_time_ns,
                              append.last_time_ns,
                              incarnation_,
-                             append.priority};
+                             append.block_class};
         if (!insert(head, packed_[i])) return false;
         appended.push_back({append.log, next, append.count});
         next += append.count;

@@ -98,12 +98,12 @@ TEST_CASE("summaries: in one go, in parts, and by way of finer ones they are the
             readings.emplace_back(base::format("m/{}", random() % 3),
                                   reading(kNow + (i + static_cast<int>(random() % 40) - 20) * kSecond / 2,
                                           static_cast<double>(random() % 1'000) / 8));
-        for (const uint8_t priority : {kSeconds, kMinutes, kQuarters}) {
-            Summaries whole(priority), merged(priority);
+        for (const uint8_t grade : {kSeconds, kMinutes, kQuarters}) {
+            Summaries whole(grade), merged(grade);
             for (const auto& [series, r] : readings) whole.add(settings, series, r, true);
             for (size_t at = 0; at < readings.size();) {
                 const size_t end = std::min(readings.size(), at + 1 + random() % 700);
-                const auto finer = static_cast<uint8_t>(1 + random() % priority);
+                const auto finer = static_cast<uint8_t>(1 + random() % grade);
                 Summaries part(finer);
                 for (; at < end; at++) part.add(settings, readings[at].first, readings[at].second, true);
                 if (random() % 2 == 0)
@@ -144,8 +144,8 @@ TEST_CASE("summaries: in one go, in parts, and by way of finer ones they are the
                 CHECK((near(w.mean, mean) && near(w.stddev, std::sqrt(squares / static_cast<double>(count)))));
                 CHECK((w.first == first->value.number && w.last == last->value.number));
                 CHECK((one.first_ns == first->event_ns && one.last_ns == last->event_ns));
-                CHECK(w.end_ns - w.start_ns == bucket_ns(priority));
-                CHECK(w.window == bucket_name(priority));
+                CHECK(w.end_ns - w.start_ns == bucket_ns(grade));
+                CHECK(w.window == bucket_name(grade));
                 CHECK(w.origin.labels == settings.labels);
             }
         }
