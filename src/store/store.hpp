@@ -48,7 +48,7 @@ struct Append {
     model::Log log = model::Log::intake;
     uint32_t count = 0;
     int64_t first_time_ns = 0, last_time_ns = 0;
-    uint8_t block_class = 0;  // the column `class`: how far the block has been thinned, 0 = not at all
+    uint8_t block_class = 0;  // model/priority.hpp; the store only tells classes apart
     std::string_view body;    // uncompressed records; copied or compressed before commit() returns
 };
 
@@ -63,12 +63,16 @@ struct Rewritten {
     std::string body;  // uncompressed
 };
 
-// The blocks of one class of a log that lie wholly in [from_seq, to_seq) are deleted.
+// Each of `kept` takes the place of the blocks that lie wholly in its records. They are in order and do not overlap;
+// what lies between them stays.
 struct Cut {
     model::Log log = model::Log::intake;
-    uint64_t from_seq = 0, to_seq = 0;
-    uint8_t block_class = 0;
     std::vector<Rewritten> kept;
+
+    uint64_t from_seq() const { return kept.empty() ? 0 : kept.front().first_seq; }
+    uint64_t to_seq() const { return kept.empty() ? 0 : kept.back().first_seq + kept.back().count; }
+    // A block of this log with these records is in one of them.
+    bool takes(uint64_t first_seq, uint64_t end_seq) const;
 };
 
 // What goes into one transaction.
