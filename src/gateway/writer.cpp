@@ -48,7 +48,10 @@ Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_
         cache_.set_end(log, store_.next_seq(log));
         claims_.set(log, cursor(kafka_cursor(log)));
     }
-    if (auto meta = reader_->meta()) clocks_ = ClockHistory((*meta)["clocks"]);
+    if (auto meta = reader_->meta()) {
+        clocks_ = ClockHistory((*meta)["clocks"]);
+        quotas_.restore((*meta)[kQuotas]);
+    }
     if (const auto newest = newest_arrival(*reader_)) clocks_.time(*newest);
     committed_clocks_ = std::make_shared<ClockHistory>(clocks_);
     context_.load(*reader_, cursors_, store_.next_seq(model::Log::context));
@@ -234,6 +237,7 @@ void Writer::run() {
 }
 
 void Writer::one_round(int64_t until_ns) {
+    follow_streams();
     Transaction transaction;
     const size_t most = disk_trouble_ ? 1 : kBlocksATransaction;  // small ones find room
     if (auto block = open_.take(until_ns)) {
@@ -312,6 +316,7 @@ void Writer::add_intake(Transaction& t) {
             batch.meta["subscriptions"] = joined;
         }
     if (session > 0) batch.meta["session"] = std::to_string(session);
+    if (quotas_.changed()) batch.meta[kQuotas] = quotas_.text();
 }
 
 // The batch, of the intake blocks and what was handed in and is still to be done.
@@ -319,9 +324,9 @@ void Writer::assemble(Transaction& t) {
     auto& batch = t.batch;
     batch.appends.clear();
     for (const auto& block : t.intake)
-        if (block.count > 0)
-            batch.appends.push_back(
-                {model::Log::intake, block.count, block.first_time_ns, block.last_time_ns, 0, block.body});
+        for (const auto& part : block.parts)
+            batch.appends.push_back({model::Log::intake, part.count, part.first_time_ns, part.last_time_ns,
+                                     model::block_class(part.priority, 0), part.body});
     for (auto& [log, block] : t.handed_in.blocks)
         t.outputs.push_back({log, std::move(block.first), block.second, t.handed_in.time_ns, t.handed_in.time_ns, 0});
     t.handed_in.blocks.clear();
@@ -441,7 +446,10 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
     for (auto& block : t.intake) {
         cost += block.cost_bytes;
         if (block.count == 0) continue;
-        pass_on(std::move(block.body), block.count, block.first_time_ns, block.last_time_ns, 0);
+        count_quotas(block, appended[at].first_seq);
+        for (auto& part : block.parts)
+            pass_on(std::move(part.body), part.count, part.first_time_ns, part.last_time_ns,
+                    model::block_class(part.priority, 0));
         intake = true;
     }
     for (auto& out : t.outputs) {
@@ -458,6 +466,7 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
         if (t.handed_in.context_floor) committed_context_floor_ = *t.handed_in.context_floor;
         changed_.notify_all();
     }
+    judge_quotas(t);
     open_.committed(cost);  // before the acks: nobody may wait for us while we wait for Paho's lock
     if (session_ != nullptr)
         for (const auto& block : t.intake) session_->release(block.tickets);
