@@ -19,13 +19,13 @@ void OpenBlock::opened() {
 
 void OpenBlock::close() {
     ClosedBlock block;
-    for (size_t i = 0; i < std::exchange(used_, 0); i++) {
+    for (size_t i = 0; i < used_; i++) {
         auto& writer = writers_[static_cast<size_t>(order_[i])];
         block.parts.push_back(
             {order_[i], writer.count(), writer.first_time_ns(), writer.last_time_ns(), writer.take()});
     }
     block.count = std::exchange(records_, 0);
-    bytes_ = 0;
+    used_ = 0, bytes_ = 0;
     block.newest_ns = stamped_ns_;
     if (!counted_.empty()) {
         block.counted = counted_;

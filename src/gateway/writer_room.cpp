@@ -39,8 +39,13 @@ bool Writer::make_room(Transaction& t) {
     }
     const bool more = !t.outputs.empty() || !t.handed_in.empty();
     if (!t.intake.empty() && more && !outputs_alone(t)) return false;
+    const auto dropped = [&] { return ladder().steps[static_cast<size_t>(Step::drop_raw)]; };
+    const auto before = dropped();
     int steps = 0;
-    while (steps < kStepsWhenFull && relieve(true)) steps++;
+    while (steps < kStepsWhenFull && relieve(true)) {
+        steps++;
+        if (dropped() > before) break;  // room for many blocks: no more than needed, and nothing of a higher priority
+    }
     if (steps == 0) trim(true);
     assemble(t);
     const std::lock_guard lock(mutex_);
@@ -124,11 +129,11 @@ bool Writer::relieve(bool at_any_price) {
     for (const auto& what : tries) {
         // What the engine is behind with can be thinned in a moment: that is no reason to drop anything, or to touch a
         // higher priority.
-        const bool drops = what.step >= Step::drop_15min && (what.good_part_only ? engine_behind_ : wants_room_.load());
-        const bool climbs = what.priority != tries.front().priority && what.step != Step::compact && engine_behind_;
-        if (settings_.when_full == WhenFull::thin && (drops || climbs)) {
-            if (++waited_ < kPatience || level == Level::filling) return false;
-        }
+        const bool drops = settings_.when_full == WhenFull::thin && what.step >= Step::drop_15min &&
+                           (what.good_part_only ? engine_behind_ : wants_room_.load());
+        const bool climbs = model::rank(what.priority) > model::rank(tries.front().priority) &&
+                            what.step != Step::compact && engine_behind_;
+        if ((drops || climbs) && (level == Level::filling || ++waited_ < kPatience)) return false;
         if (take(what)) return waited_ = 0, true;
     }
     return false;

@@ -85,6 +85,7 @@ struct Plan {
     WhenFull when_full = WhenFull::thin;
     int64_t gather_ns = 0;                      // of the clock by hand
     const config::Settings* streams = nullptr;  // with priorities and quotas
+    size_t queue_bytes = 8 << 20;
 };
 
 // A value with three decimals that looks like noise; now and then 20 s of alarm.
@@ -105,6 +106,7 @@ struct Box {
         : store(take(store::Store::open({path, plan.cap_bytes, 1}))), arrival(clock) {
         OpenBlockLimits limits;
         limits.gather_ns = plan.gather_ns;
+        limits.queue_bytes = plan.queue_bytes;
         open = std::make_unique<OpenBlock>(limits, clock, arrival);
         writer =
             std::make_unique<Writer>(WriterSettings{0, 3600 * kSecond, plan.cap_bytes, false, false, plan.when_full},

@@ -52,6 +52,13 @@ config::Settings streams(std::string_view quota_of = {}, int percent = 0) {
 
 constexpr int64_t kEvery = 40'000;
 
+// With a sanitizer a message costs ten times as much: then those are run in which threads and failures meet.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSlow = true;
+#else
+constexpr bool kSlow = false;
+#endif
+
 // What Kafka got of each series, against what was sent.
 class Books {
   public:
@@ -204,9 +211,10 @@ void check_ledger(Box& box, Books& books, std::initializer_list<std::pair<const 
         if (ledger.logs.count(log) > 0) CHECK(ledger.logs.at(log).pending() == 0);
 }
 
-Load of_each(int series, bool alarms) {
+// Series of each priority, at 1 Hz.
+Load series_of(int low, int normal, int high, bool alarms) {
     Load load;
-    for (const auto* name : {"l", "n", "h"})
+    for (const auto& [name, series] : {std::pair("l", low), std::pair("n", normal), std::pair("h", high)})
         for (int i = 0; i < series; i++) load.topics.emplace_back(base::format("{}/{}", name, i), 1);
     load.alarms = alarms;
     return load;
@@ -214,10 +222,11 @@ Load of_each(int series, bool alarms) {
 
 }  // namespace
 
-TEST_CASE("outage: priorities: low gives way down to quarters of an hour before normal, normal before high") {
+TEST_CASE("outage: priorities: low gives way down to quarters of an hour before normal, normal before high" *
+          doctest::skip(kSlow)) {
     const auto settings = streams();
-    const Plan plan{30, 6'000, 2 << 20, false, WhenFull::thin, 3600 * kSecond, &settings};
-    const auto load = of_each(10, true);
+    const Plan plan{140, 5'000, 4 << 20, false, WhenFull::thin, 3600 * kSecond, &settings};
+    const auto load = series_of(100, 30, 10, true);
     TempFolder folder;
     base::ManualClock clock(kStart);
     Box box(folder.path + "/store.db", plan, clock);
@@ -234,7 +243,7 @@ TEST_CASE("outage: priorities: low gives way down to quarters of an hour before 
     CHECK(normal.summarised > 0);
     CHECK(normal.by_length[2] == 0);
     CHECK(normal.raw > low.raw);
-    CHECK(low.by_length[2] > low.sent / 2);
+    CHECK(low.by_length[2] > low.sent / 3);
     CHECK(low.lost() + normal.lost() + high.lost() == 0);
     CHECK(books.events > 0);
     CHECK(books.contexts.size() >= books.events * 40);  // each with what is around it, of the lowest priority, too
@@ -246,7 +255,7 @@ TEST_CASE("outage: priorities: low gives way down to quarters of an hour before 
 TEST_CASE("outage: priorities: a crash at any step, before its commit or behind it; Kafka there for moments") {
     const auto settings = streams();
     const Plan plan{30, 6'000, 2 << 20, false, WhenFull::thin, 3600 * kSecond, &settings};
-    const auto load = of_each(10, true);
+    const auto load = series_of(10, 10, 10, true);
     TempFolder folder;
     const std::string path = folder.path + "/store.db";
     base::ManualClock clock(kStart);
@@ -285,7 +294,7 @@ TEST_CASE("outage: priorities: a crash at any step, before its commit or behind 
 TEST_CASE("outage: priorities: drop-oldest drops the low ones, oldest first") {
     const auto settings = streams();
     const Plan plan{30, 5'000, 2 << 20, false, WhenFull::drop_oldest, 3600 * kSecond, &settings};
-    const auto load = of_each(10, false);
+    const auto load = series_of(10, 10, 10, false);
     TempFolder folder;
     base::ManualClock clock(kStart);
     Box box(folder.path + "/store.db", plan, clock);
@@ -303,7 +312,8 @@ TEST_CASE("outage: priorities: drop-oldest drops the low ones, oldest first") {
     check_ledger(box, books, {{"low", "l"}, {"normal", "n"}, {"high", "h"}});
 }
 
-TEST_CASE("outage: a flood of one topic, with a quota: the others lose nothing; without one they do") {
+TEST_CASE("outage: a flood of one topic, with a quota: the others lose nothing; without one they do" *
+          doctest::skip(kSlow)) {
     Load load;
     for (int i = 0; i < 20; i++) load.topics.emplace_back(base::format("n/{}", i), 1);
     load.topics.emplace_back("mad/1", 100);
@@ -311,7 +321,7 @@ TEST_CASE("outage: a flood of one topic, with a quota: the others lose nothing; 
     for (const bool quota : {true, false}) {
         CAPTURE(quota);
         const auto settings = streams(quota ? "mad" : "", 20);
-        const Plan plan{20, 2'400, 2 << 20, false, WhenFull::thin, 3600 * kSecond, &settings};
+        const Plan plan{20, 3'000, 3 << 20, false, WhenFull::thin, 3600 * kSecond, &settings, 256 << 10};
         TempFolder folder;
         base::ManualClock clock(kStart);
         Box box(folder.path + "/store.db", plan, clock);
@@ -320,7 +330,7 @@ TEST_CASE("outage: a flood of one topic, with a quota: the others lose nothing; 
         send(box, clock, books, load, 0, plan.seconds);
         REQUIRE(settle(box));
         const auto held = box.writer->quotas();
-        if (quota) CHECK(held.at(0).bytes <= held.at(0).quota_bytes + (64 << 10));
+        if (quota) CHECK(held.at(0).bytes <= held.at(0).quota_bytes + (128 << 10));  // what was under way
         FakeKafka kafka(box);
         drain(box, kafka, books);
         books.report(quota ? "outage, flood, quota 20%" : "outage, flood, no quota", box);
@@ -329,16 +339,17 @@ TEST_CASE("outage: a flood of one topic, with a quota: the others lose nothing; 
         CHECK(take(store::verify(folder.path + "/store.db")).clean());
     }
     CHECK(both[true].of("n").raw == both[true].of("n").sent);
-    CHECK(both[true].of("mad").raw < both[true].of("mad").sent / 2);
+    CHECK(both[true].of("mad").summarised > both[true].of("mad").sent / 4);
     CHECK(both[true].of("mad").lost() == 0);  // one series: its summaries are small
     CHECK(both[false].of("n").raw < both[false].of("n").sent);
 }
 
-TEST_CASE("outage: a flood of ever new series, which no summary makes smaller, with a quota: it is what is dropped") {
+TEST_CASE("outage: a flood of ever new series, which no summary makes smaller, with a quota: it is what is dropped" *
+          doctest::skip(kSlow)) {
     Load load;
     for (int i = 0; i < 20; i++) load.topics.emplace_back(base::format("n/{}", i), 1);
     const auto settings = streams("mad", 20);
-    const Plan plan{20, 1'500, 2 << 20, false, WhenFull::thin, 3600 * kSecond, &settings};
+    const Plan plan{20, 1'500, 4 << 20, false, WhenFull::thin, 3600 * kSecond, &settings};
     TempFolder folder;
     base::ManualClock clock(kStart);
     Box box(folder.path + "/store.db", plan, clock);
@@ -346,7 +357,7 @@ TEST_CASE("outage: a flood of ever new series, which no summary makes smaller, w
     Books books;
     for (int64_t second = 0; second < plan.seconds; second++) {
         auto now = load;
-        for (int i = 0; i < 60; i++) now.topics.emplace_back(base::format("mad/{}", (second * 60 + i) % 45'000), 1);
+        for (int i = 0; i < 200; i++) now.topics.emplace_back(base::format("mad/{}", (second * 200 + i) % 45'000), 1);
         send(box, clock, books, now, second, second + 1);
     }
     REQUIRE(settle(box));

@@ -87,11 +87,11 @@ TEST_CASE("writer: priorities: a block's parts are rows of one commit, and its m
         auto reader = rig.reader();
         std::vector<int> classes;
         std::string order;
-        for (uint64_t seq = at + 1u; auto block = take(reader->block_at(model::Log::intake, seq));
-             seq = block->end_seq()) {
+        for (uint64_t seq = at + 1u; auto block = take(reader->block_at(model::Log::intake, seq));) {
+            const uint64_t at_seq = std::exchange(seq, block->end_seq());
             classes.push_back(block->block_class);
             CHECK(block->count == 2);
-            const auto cached = rig.cache.find(model::Log::intake, seq);
+            const auto cached = rig.cache.find(model::Log::intake, at_seq);
             REQUIRE(cached);
             CHECK(cached->block_class == block->block_class);
             CHECK(cached->body == block->body);
@@ -128,7 +128,8 @@ TEST_CASE("writer: a stream over its quota: what comes then is the lowest class,
     const auto classes = [&] {
         std::string out;
         auto reader = rig.reader();
-        for (uint64_t seq = 1; auto block = take(reader->block_at(model::Log::intake, seq)); seq = block->end_seq()) {
+        for (uint64_t seq = 1; auto block = take(reader->block_at(model::Log::intake, seq));) {
+            seq = block->end_seq();
             const char c = model::priority_of(block->block_class) == model::Priority::over_quota ? 'o' : 'n';
             if (out.empty() || out.back() != c) out += c;
         }
