@@ -218,6 +218,16 @@ constexpr std::array kStream{
         &StreamSettings::max_reorder},
     Key<StreamSettings>{{"downsample", table, "", "Thinning out of the readings, see `[stream.downsample]`"}, {}},
     Key<StreamSettings>{{"context", table, "", "Raw readings around events, see `[stream.context]`"}, {}},
+    Key<StreamSettings>{{"priority", special, "normal",
+                         "When room is short the messages of low streams give way first, those of high ones last, see "
+                         "[outages](outages.md)",
+                         0, 0, "low|normal|high"},
+                        {}},
+    Key<StreamSettings>{{"quota", special, "",
+                         "Share of the store's room (`20%`), or a size, beyond which messages of this stream that "
+                         "Kafka has not give way before all others; default: no bound",
+                         0, 0, "", false, "text"},
+                        {}},
     Key<StreamSettings>{{"max_ahead", duration, "5min",
                          "A time stamp further ahead of arrival is replaced by the time of arrival", 0, 31 * kDay},
                         &StreamSettings::max_ahead_ns},

@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "model/option.hpp"
 #include "model/output.hpp"
+#include "model/priority.hpp"
 
 namespace tributary::config {
 
@@ -132,6 +133,14 @@ struct ContextSettings {
     int64_t before_ns = 30 * base::kNsPerSecond, after_ns = 30 * base::kNsPerSecond;
 };
 
+// Of the room for messages in the store: a share, or bytes; both 0 = no bound.
+struct QuotaSettings {
+    int percent = 0;
+    int64_t bytes = 0;
+    bool none() const { return percent == 0 && bytes == 0; }
+    bool operator==(const QuotaSettings&) const = default;
+};
+
 struct StreamSettings {
     std::string name;
     std::vector<std::string> topics;
@@ -149,13 +158,17 @@ struct StreamSettings {
     std::vector<DetectSettings> detectors;
     std::optional<DownsampleSettings> downsample;
     std::optional<ContextSettings> context;
+    model::Priority priority = model::Priority::normal;
+    QuotaSettings quota;
     int max_series = 50'000;                                 // with one more its readings are refused, see forget
     int64_t forget_ns = 7 * 24 * 3600 * base::kNsPerSecond;  // silent for so long, a series gives its place away
     int max_windows = 500'000;                               // kept at once
     int max_reorder = 100'000;                               // readings that wait for their order
     int64_t max_ahead_ns = 300 * base::kNsPerSecond;
     int64_t min_time_ns = 946'684'800 * base::kNsPerSecond;  // 2000-01-01
-    std::string text;  // canonical TOML of this stream: equal text = same stream over a reload
+    // Canonical TOML of this stream: equal text = same stream over a reload. Without what the engine does not look at:
+    // priority and quota.
+    std::string text;
     model::SourcePosition position;
 
     bool forwards(Forward bit) const { return (forward & bit) != 0; }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <set>
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "base/units.hpp"
 #include "base/zone.hpp"
 #include "config/sections.hpp"
 #include "model/topic_filter.hpp"
@@ -187,6 +189,41 @@ void read_forward(Reader& reader, const Node& table, StreamSettings& stream) {
                      "use one of them");
 }
 
+void read_priority(Reader& reader, const Node& table, StreamSettings& stream) {
+    const auto* entry = table.find("priority");
+    if (entry == nullptr) return;
+    const auto word = reader.text(*entry);
+    if (!word || !reader.chosen(*entry, *word, "low|normal|high")) return;
+    for (const auto priority : {model::Priority::low, model::Priority::high})
+        if (*word == model::priority_name(priority)) stream.priority = priority;
+}
+
+// "20%" or "64MiB".
+void read_quota(Reader& reader, const Node& table, StreamSettings& stream) {
+    const auto* entry = table.find("quota");
+    if (entry == nullptr) return;
+    const auto text = reader.text(*entry);
+    if (!text) return;
+    constexpr int64_t kLeastBytes = 64 << 10;
+    if (text->ends_with('%')) {
+        const auto* end = text->data() + text->size() - 1;
+        const auto [at, status] = std::from_chars(text->data(), end, stream.quota.percent);
+        if (status == std::errc{} && at == end && stream.quota.percent >= 1 && stream.quota.percent <= 100) return;
+        reader.error(kValue, entry->value.position, base::format("\"{}\" is not a share of the store's room", *text),
+                     "a whole number from 1% to 100%");
+        stream.quota = {};
+        return;
+    }
+    const auto bytes = base::parse_size_bytes(*text);
+    if (!bytes)
+        reader.error(kForm, entry->value.position, bytes.error().message, "or a share of the store's room: \"20%\"");
+    else if (*bytes < kLeastBytes)
+        reader.error(kValue, entry->value.position, base::format("a \"quota\" of {} is less than one block", *text),
+                     "at least 64KiB");
+    else
+        stream.quota.bytes = *bytes;
+}
+
 void check_scalar(Reader& reader, const Node& table, const StreamSettings& stream) {
     if (stream.format != "scalar") return;
     for (const auto* key : {"value", "values", "time"})
@@ -227,6 +264,8 @@ StreamSettings read_stream(Reader& reader, const Node& table) {
                         "use topic levels: \"{1}/{2}\"");
     }
     read_forward(reader, table, stream);
+    read_priority(reader, table, stream);
+    read_quota(reader, table, stream);
     if (const auto* context = table.find("context")) read_context(reader, *context, stream);
     stream.text = stream_text(stream);
     return stream;

@@ -119,7 +119,7 @@ base::Result<> Bench::commits(uint32_t messages) {
                                  .count = block.count(),
                                  .first_time_ns = block.first_time_ns(),
                                  .last_time_ns = block.last_time_ns(),
-                                 .priority = 0,
+                                 .block_class = 0,
                                  .body = block.data()});
         const int64_t before = now_ns();
         if (const auto done = (*opened)->commit(batch); !done) return done.error();

@@ -19,8 +19,7 @@ void BlockCache::committed(BlockPointer block) {
 void BlockCache::removed(const store::Cut& cut) {
     const std::lock_guard lock(mutex_);
     std::erase_if(blocks_, [&](const BlockPointer& block) {
-        const bool gone = block->log == cut.log && block->priority == cut.priority &&
-                          block->first_seq >= cut.from_seq && block->end_seq() <= cut.to_seq;
+        const bool gone = block->log == cut.log && cut.takes(block->first_seq, block->end_seq());
         if (gone) bytes_ -= block->body.size();
         return gone;
     });

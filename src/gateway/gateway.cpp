@@ -175,7 +175,10 @@ std::string Control::reload() {
         return "reload: the old configuration stays in force; changes in" + fixed +
                " need a restart (systemctl restart tributary)";
     base::log::set_level(fresh.gateway.log_level);
-    const bool streams_changed = config::engine_text(fresh) != config::engine_text(settings_);
+    const auto same_class = [](const auto& a, const auto& b) { return a.priority == b.priority && a.quota == b.quota; };
+    const bool streams_changed = config::engine_text(fresh) != config::engine_text(settings_) ||
+                                 !std::equal(fresh.streams.begin(), fresh.streams.end(), settings_.streams.begin(),
+                                             settings_.streams.end(), same_class);
     settings_ = std::move(fresh);
     if (!streams_changed) return "reload: nothing changed in the streams";
     if (runtime_) runtime_->reconfigure(settings_);

@@ -57,7 +57,7 @@ bool IntakeWalk::load_configuration() {
 bool IntakeWalk::load() {
     block_ = read_claimed(claims_, source_, model::Log::intake, next_, lane_);
     if (!block_) return false;
-    if (block_->priority == kGone) missed_ = true;
+    if (model::grade_of(block_->block_class) == kGone) missed_ = true;
     if (block_->first_seq > next_) {  // and configurations with what is missing
         missed_ = true;
         placed_ = false;

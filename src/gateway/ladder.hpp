@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What to do as the store fills up: a pure function of how full it is. The steps are tried in order; the first that
-// finds something is done (thinner, writer). Docs: docs/outages.md. What it does not do: look into the store. Any
-// thread.
+// What to do as the store fills up: a pure function of how full it is and of which priorities there are. The steps are
+// tried in order; the first that finds something is done (thinner, writer). Docs: docs/outages.md. What it does not do:
+// look into the store. Any thread.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
+
+#include "model/priority.hpp"
 
 namespace tributary::gateway {
 
@@ -35,6 +38,13 @@ enum class Step : uint8_t {
 constexpr size_t kSteps = 11;
 std::string_view step_name(Step step);
 
+// One try: a step, for the blocks of one priority.
+struct Try {
+    Step step = Step::compact;
+    model::Priority priority = model::Priority::normal;
+    bool good_part_only = false;  // as long as there is a good part of it; a step that drops does not ask otherwise
+};
+
 // What was done since the start; for status and metrics.
 struct LadderStats {
     Level level = Level::roomy;
@@ -46,12 +56,15 @@ std::string_view level_name(Level level);
 
 Level level_of(int64_t used_bytes, int64_t cap_bytes);
 std::span<const Step> steps_at(WhenFull when_full, Level level);
+// used: by rank, the priorities of which there are blocks.
+using PrioritiesUsed = std::array<bool, model::kPriorities>;
+std::vector<Try> tries_at(WhenFull when_full, Level level, const PrioritiesUsed& used);
 
-// Classes of blocks in the intake log that have been thinned: with what was kept, and with nothing for raw context.
+// Grades of blocks in the intake log that have been thinned: with what was kept, and with nothing for raw context.
 constexpr uint8_t kKept = 1, kGone = 2;
-// Lengths of the summaries' windows by the class of their block (docs/formats/store.md), from 1.
+// Lengths of the summaries' windows by the grade of their block (docs/formats/store.md), from 1.
 constexpr uint8_t kSeconds = 1, kMinutes = 2, kQuarters = 3;
-int64_t bucket_ns(uint8_t priority);
-std::string_view bucket_name(uint8_t priority);  // "thinned-1s", ...
+int64_t bucket_ns(uint8_t grade);
+std::string_view bucket_name(uint8_t grade);  // "thinned-1s", ...
 
 }  // namespace tributary::gateway

@@ -19,11 +19,19 @@ void OpenBlock::opened() {
 
 void OpenBlock::close() {
     ClosedBlock block;
-    block.count = writer_.count();
-    block.first_time_ns = writer_.first_time_ns();
-    block.last_time_ns = writer_.last_time_ns();
+    for (size_t i = 0; i < used_; i++) {
+        auto& writer = writers_[static_cast<size_t>(order_[i])];
+        block.parts.push_back(
+            {order_[i], writer.count(), writer.first_time_ns(), writer.last_time_ns(), writer.take()});
+    }
+    block.count = std::exchange(records_, 0);
+    used_ = 0, bytes_ = 0;
     block.newest_ns = stamped_ns_;
-    if (block.count > 0) block.body = writer_.take();
+    if (!counted_.empty()) {
+        block.counted = counted_;
+        block.classes = classes_;
+        std::fill(counted_.begin(), counted_.end(), 0);
+    }
     const size_t tickets = tickets_.size();
     block.tickets = std::move(tickets_);
     tickets_ = {};
@@ -44,6 +52,34 @@ int64_t OpenBlock::stamp() {
     return stamped_ns_ = now;
 }
 
+// Lock held.
+model::IntakeBlockWriter& OpenBlock::part(model::Priority priority) {
+    auto& writer = writers_[static_cast<size_t>(priority)];
+    if (writer.count() == 0) {
+        order_[used_++] = priority;
+        bytes_ += writer.bytes();
+    }
+    return writer;
+}
+
+// Lock held. Whatever came before it stands before it in the log, and what comes after it behind it.
+model::IntakeBlockWriter& OpenBlock::for_control() {
+    if (used_ > 1) {
+        close();
+        opened();
+    }
+    return part(used_ == 0 ? model::Priority::normal : order_[0]);
+}
+
+// Messages of a topic may change their class: what came before stands in a block before.
+void OpenBlock::set_classes(std::shared_ptr<Classes> classes) {
+    const std::lock_guard lock(mutex_);
+    if (used_ > 0) close();
+    if (classes && classes->plain()) classes = nullptr;  // nothing to ask
+    classes_ = std::move(classes);
+    counted_.assign(classes_ ? classes_->with_quota().size() * model::kPriorities : 0, 0);
+}
+
 bool OpenBlock::message(const model::Message& message, const mqtt::Ticket* ticket) {
     const std::lock_guard lock(mutex_);
     const size_t cost = message.topic.size() + message.payload.size() + kOverhead;
@@ -52,10 +88,19 @@ bool OpenBlock::message(const model::Message& message, const mqtt::Ticket* ticke
     open_cost_bytes_ += cost;
     if (!has_content()) opened();
     last_message_ns_ = clock_.boot_ns();
-    writer_.add(stamp(), message);
+    const auto* topic = classes_ ? &classes_->of(message.topic) : nullptr;
+    const auto priority = topic != nullptr ? topic->priority : model::Priority::normal;
+    auto& writer = part(priority);
+    const size_t before = writer.bytes();
+    writer.add(stamp(), message);
+    records_++;
+    bytes_ += writer.bytes() - before;
+    if (topic != nullptr)
+        for (const uint32_t index : topic->counted)
+            counted_[index * model::kPriorities + static_cast<size_t>(priority)] += writer.bytes() - before;
     if (ticket != nullptr) tickets_.push_back(*ticket);
     session_ = message.session;
-    if (writer_.count() >= limits_.messages || writer_.bytes() >= limits_.bytes)
+    if (records_ >= limits_.messages || bytes_ >= limits_.bytes)
         close();
     else if (limits_.stall_messages > 0 && tickets_.size() == limits_.stall_messages)
         to_writer_.notify_one();
@@ -82,7 +127,9 @@ bool OpenBlock::wait_for_room(int64_t timeout_ns) {
 void OpenBlock::session(const model::SessionRecord& record) {
     const std::lock_guard lock(mutex_);
     if (!has_content()) opened();
-    writer_.add(stamp(), record);
+    auto& writer = for_control();
+    writer.add(stamp(), record);
+    records_++;
     session_ = record.session;
 }
 
@@ -90,14 +137,18 @@ template <class Record>
 void OpenBlock::control(const Record& record, bool at_once) {
     const std::lock_guard lock(mutex_);
     if (!has_content()) opened();
-    if constexpr (std::is_same_v<Record, model::ConfigRecord>) configs_.emplace_back(writer_.count(), record.text);
+    auto& writer = for_control();
+    if constexpr (std::is_same_v<Record, model::ConfigRecord>) configs_.emplace_back(writer.count(), record.text);
     const int64_t before_ns = stamped_ns_;
     if constexpr (std::is_same_v<Record, model::ClockRecord>) arrival_.set_anchor_ns(record.anchor_ns);
     const int64_t now_ns = stamp();
     if constexpr (std::is_same_v<Record, model::ClockRecord>)
         clocks_.push_back(
-            {writer_.count(), now_ns, writer_.count() > 0 ? std::optional(before_ns) : std::nullopt, record});
-    writer_.add(now_ns, record);
+            {writer.count(), now_ns, writer.count() > 0 ? std::optional(before_ns) : std::nullopt, record});
+    const size_t before = writer.bytes();
+    writer.add(now_ns, record);
+    records_++;
+    bytes_ += writer.bytes() - before;
     if (at_once) close();
 }
 

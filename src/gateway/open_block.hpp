@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // The open block: where Paho's thread and the writer meet. Messages and control records are appended in the order they
-// come, straight in the block's final form; the writer takes whole blocks. Bounded in bytes: what is here and not yet
-// committed counts, and when it is full the sender waits (mqtt::Session then drops the connection).
+// come, straight in the block's final form; the writer takes whole blocks. Where streams have priorities a block has a
+// part for each class that came, one behind the other in the log: within a class the order is the one of arrival, and a
+// control record, which is for all of them, stands in the first part or begins a new block. Bounded in bytes: what is
+// here and not yet committed counts, and when it is full the sender waits (mqtt::Session then drops the connection).
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "gateway/classes.hpp"
 #include "model/intake.hpp"
 #include "mqtt/session.hpp"
 
@@ -44,10 +49,18 @@ struct ClockInBlock {
     model::ClockRecord record;
 };
 
-struct ClosedBlock {
-    std::string body;
+// What becomes one row of the log.
+struct BlockPart {
+    model::Priority priority = model::Priority::normal;
     uint32_t count = 0;
     int64_t first_time_ns = 0, last_time_ns = 0;
+    std::string body;
+};
+
+// Committed as a whole, or not at all.
+struct ClosedBlock {
+    std::vector<BlockPart> parts;                           // in the order in which they stand in the log
+    uint32_t count = 0;                                     // of all parts
     int64_t newest_ns = 0;                                  // arrival of the last record
     std::vector<mqtt::Ticket> tickets;                      // to acknowledge after the commit, in order
     std::vector<std::pair<uint32_t, std::string>> configs;  // (index in the block, text) of config records
@@ -55,6 +68,10 @@ struct ClosedBlock {
     uint64_t duplicates = 0;  // redeliveries filtered while it was open
     size_t cost_bytes = 0;    // what it takes of the queue's bound
     uint32_t session = 0;     // newest session number seen
+    // Bytes of the streams with a quota by index in classes->with_quota(), each for all priorities; empty: there are
+    // none.
+    std::vector<uint64_t> counted;
+    std::shared_ptr<const Classes> classes;
 };
 
 struct OpenBlockLimits {
@@ -83,6 +100,8 @@ class OpenBlock final : public mqtt::Sink {
     // what stands before it in the log is stamped by the old one, what stands behind it by the new one.
     template <class Record>
     void control(const Record& record, bool at_once);
+    // Which message stands in which part, from the next block on. Any thread; null: all in one.
+    void set_classes(std::shared_ptr<Classes> classes);
     // At start: arrival of the newest record in the log. Stamps stand still at it while the clock is a little behind.
     void resume(int64_t newest_ns) { stamped_ns_ = newest_ns; }
 
@@ -102,7 +121,9 @@ class OpenBlock final : public mqtt::Sink {
     void close();   // lock held
     int64_t stamp();
     bool due() const;
-    bool has_content() const { return writer_.count() > 0 || !tickets_.empty() || duplicates_ > 0; }
+    bool has_content() const { return used_ > 0 || !tickets_.empty() || duplicates_ > 0; }
+    model::IntakeBlockWriter& part(model::Priority priority);
+    model::IntakeBlockWriter& for_control();
 
     const OpenBlockLimits limits_;
     std::atomic<int64_t> gather_ns_;
@@ -111,7 +132,13 @@ class OpenBlock final : public mqtt::Sink {
 
     mutable std::mutex mutex_;
     std::condition_variable to_writer_, to_sender_;
-    model::IntakeBlockWriter writer_;
+    std::array<model::IntakeBlockWriter, model::kPriorities> writers_;  // one for each class
+    std::array<model::Priority, model::kPriorities> order_{};           // of those in use: used_
+    size_t used_ = 0;
+    uint32_t records_ = 0;
+    size_t bytes_ = 0;  // of them all
+    std::shared_ptr<Classes> classes_;
+    std::vector<uint64_t> counted_;
     std::vector<mqtt::Ticket> tickets_;
     std::vector<std::pair<uint32_t, std::string>> configs_;
     std::vector<ClockInBlock> clocks_;

@@ -115,6 +115,7 @@ base::Result<> Runtime::open() {
                        when_full_by_name(settings_.store.when_full)},
         *store_, std::move(*writers), *open_block_, cache_, metrics_, clock_, arrival_);
     writer_->set_poison(poison_->skips());
+    writer_->set_streams(settings_);
     auto engine_source = source();
     if (!engine_source) return engine_source.error();
     engine_ = std::make_unique<EngineLoop>(std::move(*engine_source), *writer_, *open_block_, arrival_, clock_,
@@ -246,8 +247,11 @@ void Runtime::clock_health() {
 }
 
 void Runtime::reconfigure(const config::Settings& settings) {
-    settings_ = settings;
     const auto text = config::engine_text(settings);
+    const bool changed = text != config::engine_text(settings_);
+    settings_ = settings;
+    writer_->set_streams(settings);
+    if (!changed) return;  // priorities and quotas alone
     config_hash_ = base::sha256_hex(text).substr(0, 16);
     open_block_->control(model::ConfigRecord{engine::kEngineVersion, text}, true);
     session_->set_filters(topics_of(settings));
@@ -375,6 +379,7 @@ void Runtime::fill(StatusSnapshot& s) const {
     s.config_hash = config_hash_;
     s.store = writer_->usage();
     s.ladder = writer_->ladder();
+    s.quotas = writer_->quotas();
     s.store_open = true;
     s.queue_bytes = static_cast<int64_t>(open_block_->bytes_in_use());
     s.ledger = ledger();

@@ -135,6 +135,13 @@ void store_and_engine(JsonObject& top, const StatusSnapshot& s) {
     for (size_t i = 0; i < kSteps; i++) steps.integer(step_name(static_cast<Step>(i)), s.ladder.steps[i]);
     steps.end();
     ladder.end();
+    JsonObject quotas(store.key("quotas"));
+    for (const auto& quota : s.quotas) {
+        JsonObject one(quotas.key(quota.stream));
+        one.integer("bytes", quota.bytes).integer("quota_bytes", quota.quota_bytes).boolean("over", quota.over);
+        one.end();
+    }
+    quotas.end();
     JsonObject logs(store.key("logs"));
     for (const auto& log : s.logs) {
         JsonObject one(logs.key(model::log_name(log.log)));
@@ -178,6 +185,15 @@ std::string ladder_text(const StatusSnapshot& s) {
         "        {} (when_full = {}): {} messages became summaries, {} were dropped; {} summaries were "
         "dropped\n",
         level_name(l.level), s.when_full, l.thinned, l.evicted, l.summaries_dropped);
+}
+
+std::string quota_text(const StatusSnapshot& s) {
+    std::string out;
+    for (const auto& quota : s.quotas)
+        if (quota.over)
+            out += base::format("        stream {} is over its quota: {} of {} wait for kafka\n", quota.stream,
+                                base::format_size(quota.bytes), base::format_size(quota.quota_bytes));
+    return out;
 }
 
 // Only what a bound has cost: nothing to read on a box that is well.
@@ -303,6 +319,7 @@ std::string status_text(const StatusSnapshot& s) {
     out += base::format("store   {}  {} of {}  {} commits\n", s.store_path, base::format_size(s.store.used_bytes),
                         base::format_size(s.store_max_bytes), s.store.commits);
     out += ladder_text(s);
+    out += quota_text(s);
     out += base::format("flash   {} written today ({} of it ours)", base::format_size(s.wear.today_bytes),
                         base::format_size(s.wear.own_today_bytes));
     if (s.wear.day_bytes > 0) out += base::format("  {} a day", base::format_size(s.wear.day_bytes));

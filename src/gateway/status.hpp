@@ -10,6 +10,7 @@
 #include "engine/engine.hpp"
 #include "gateway/clock_watch.hpp"
 #include "gateway/ladder.hpp"
+#include "gateway/quotas.hpp"
 #include "gateway/wear.hpp"
 #include "kafka/replicator.hpp"
 #include "metrics/metrics.hpp"
@@ -56,6 +57,7 @@ struct StatusSnapshot {
     int64_t store_max_bytes = 0, queue_bytes = 0;
     std::string when_full;
     LadderStats ladder;
+    std::vector<Quotas::Status> quotas;
     bool store_open = false;
     Wear::Status wear;
     std::vector<LogStatus> logs;                     // intake first

@@ -35,7 +35,7 @@ Summaries::Part& Summaries::part(const KeyView& key, const model::Labels& labels
     auto found = series_.find(key);
     if (found == series_.end()) found = series_.emplace(Key(key), Series()).first;
     found->second.labels = labels;
-    const int64_t size_ns = bucket_ns(priority_), start_ns = base::floor_to(time_ns, size_ns);
+    const int64_t size_ns = bucket_ns(grade_), start_ns = base::floor_to(time_ns, size_ns);
     from_ns_ = std::min(from_ns_, start_ns), to_ns_ = std::max(to_ns_, start_ns + size_ns);
     const auto [at, fresh] = found->second.parts.try_emplace(start_ns);
     if (fresh) size_++;
@@ -72,8 +72,8 @@ model::Thinned Summaries::thinned(const Key& key, const Series& series, int64_t 
     model::Thinned out;
     auto& w = out.window;
     w.origin = {std::get<0>(key), std::get<1>(key), std::get<2>(key), series.labels};
-    w.window = bucket_name(priority_);
-    w.start_ns = start_ns, w.end_ns = start_ns + bucket_ns(priority_);
+    w.window = bucket_name(grade_);
+    w.start_ns = start_ns, w.end_ns = start_ns + bucket_ns(grade_);
     w.count = part.count, w.numbers = part.numbers, w.mark = part.mark;
     w.sum = part.sum, w.min = part.min, w.max = part.max, w.mean = part.mean;
     w.stddev = part.numbers > 1 ? std::sqrt(part.squares / static_cast<double>(part.numbers)) : 0;

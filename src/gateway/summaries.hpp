@@ -17,7 +17,7 @@ namespace tributary::gateway {
 
 class Summaries {
   public:
-    explicit Summaries(uint8_t priority) : priority_(priority) {}
+    explicit Summaries(uint8_t grade) : grade_(grade) {}
 
     // In the order of the log. carries: it is its message's first reading, so the message's fate goes with it.
     void add(const config::StreamSettings& stream, std::string_view series, const model::Reading& reading,
@@ -26,7 +26,7 @@ class Summaries {
     void add(const Summaries& finer);
 
     size_t size() const { return size_; }
-    uint8_t priority() const { return priority_; }
+    uint8_t grade() const { return grade_; }
     int64_t from_ns() const { return from_ns_; }  // of all windows
     int64_t to_ns() const { return to_ns_; }
     // By series, then time.
@@ -61,7 +61,7 @@ class Summaries {
     Part& part(const KeyView& key, const model::Labels& labels, int64_t time_ns);
     model::Thinned thinned(const Key& key, const Series& series, int64_t start_ns, const Part& part) const;
 
-    const uint8_t priority_;
+    const uint8_t grade_;
     size_t size_ = 0;
     int64_t from_ns_ = INT64_MAX, to_ns_ = INT64_MIN;
     std::map<Key, Series, Less> series_;

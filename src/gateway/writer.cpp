@@ -53,6 +53,7 @@ Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_
         clocks_ = ClockHistory((*meta)["clocks"]);
         follow_catch_up(*meta);
         damaged_ = damaged_logs((*meta)[kDamagedLogs]);
+        quotas_.restore((*meta)[kQuotas]);
     }
     if (const auto newest = newest_arrival(*reader_)) clocks_.time(*newest);
     committed_clocks_ = std::make_shared<ClockHistory>(clocks_);
@@ -252,6 +253,7 @@ void Writer::run() {
 }
 
 void Writer::one_round(int64_t until_ns) {
+    follow_streams();
     Transaction transaction;
     const size_t most = disk_trouble_ ? 1 : kBlocksATransaction;  // small ones find room
     if (auto block = open_.take(until_ns)) {
@@ -331,6 +333,7 @@ void Writer::add_intake(Transaction& t) {
             batch.meta["subscriptions"] = joined;
         }
     if (session > 0) batch.meta["session"] = std::to_string(session);
+    if (quotas_.changed()) batch.meta[kQuotas] = quotas_.text();
 }
 
 // The batch, of the intake blocks and what was handed in and is still to be done.
@@ -338,14 +341,14 @@ void Writer::assemble(Transaction& t) {
     auto& batch = t.batch;
     batch.appends.clear();
     for (const auto& block : t.intake)
-        if (block.count > 0)
-            batch.appends.push_back(
-                {model::Log::intake, block.count, block.first_time_ns, block.last_time_ns, 0, block.body});
+        for (const auto& part : block.parts)
+            batch.appends.push_back({model::Log::intake, part.count, part.first_time_ns, part.last_time_ns,
+                                     model::block_class(part.priority, 0), part.body});
     for (auto& [log, block] : t.handed_in.blocks)
         t.outputs.push_back({log, std::move(block.first), block.second, t.handed_in.time_ns, t.handed_in.time_ns, 0});
     t.handed_in.blocks.clear();
     for (const auto& out : t.outputs)
-        batch.appends.push_back({out.log, out.count, out.first_ns, out.last_ns, out.priority, out.body});
+        batch.appends.push_back({out.log, out.count, out.first_ns, out.last_ns, out.block_class, out.body});
     batch.cursors = t.handed_in.cursors;
     batch.ledger = t.intake_ledger;
     batch.ledger.add(t.handed_in.ledger);
@@ -452,10 +455,10 @@ bool Writer::reopen() {
 void Writer::published(Transaction& t, const std::vector<store::Appended>& appended) {
     size_t at = 0;
     bool outputs = false, intake = false;
-    const auto pass_on = [&](std::string&& body, uint32_t count, int64_t first, int64_t last, uint8_t priority) {
+    const auto pass_on = [&](std::string&& body, uint32_t count, int64_t first, int64_t last, uint8_t block_class) {
         auto block = std::make_shared<store::Block>();
         const auto& where = appended[at++];
-        *block = {where.log, where.first_seq, count, first, last, store_.incarnation(), std::move(body), priority};
+        *block = {where.log, where.first_seq, count, first, last, store_.incarnation(), std::move(body), block_class};
         cache_.committed(std::move(block));
     };
     size_t cost = 0;
@@ -468,11 +471,14 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
     for (auto& block : t.intake) {
         cost += block.cost_bytes;
         if (block.count == 0) continue;
-        pass_on(std::move(block.body), block.count, block.first_time_ns, block.last_time_ns, 0);
+        count_quotas(block, appended[at].first_seq);
+        for (auto& part : block.parts)
+            pass_on(std::move(part.body), part.count, part.first_time_ns, part.last_time_ns,
+                    model::block_class(part.priority, 0));
         intake = true;
     }
     for (auto& out : t.outputs) {
-        pass_on(std::move(out.body), out.count, out.first_ns, out.last_ns, out.priority);
+        pass_on(std::move(out.body), out.count, out.first_ns, out.last_ns, out.block_class);
         outputs = true;
     }
     {
@@ -486,6 +492,7 @@ void Writer::published(Transaction& t, const std::vector<store::Appended>& appen
         changed_.notify_all();
     }
     follow_catch_up(t.batch.meta);
+    judge_quotas(t);
     open_.committed(cost);  // before the acks: nobody may wait for us while we wait for Paho's lock
     if (session_ != nullptr)
         for (const auto& block : t.intake) session_->release(block.tickets);

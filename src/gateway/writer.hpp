@@ -17,6 +17,7 @@
 #include "gateway/clock_history.hpp"
 #include "gateway/context_needs.hpp"
 #include "gateway/open_block.hpp"
+#include "gateway/quotas.hpp"
 #include "gateway/thinner.hpp"
 #include "metrics/metrics.hpp"
 #include "model/output.hpp"
@@ -56,6 +57,8 @@ class Writer {
     ~Writer();
 
     void start(mqtt::Session* session, std::function<void()> intake_committed, std::function<void()> outputs_committed);
+    // Priorities and quotas of the streams. Any thread; before start() for the first message on.
+    void set_streams(const config::Settings& settings);
     // Commits everything that is there and returns, at most timeout_ns later; true = done.
     bool drain(int64_t timeout_ns);
     void stop();
@@ -82,6 +85,7 @@ class Writer {
     // thinned nor deleted. Any thread.
     bool wants_room() const { return wants_room_.load(); }
     LadderStats ladder() const;
+    std::vector<Quotas::Status> quotas() const;
 
     // For status: what is committed and what is handed in already.
     model::Ledger ledger() const;
@@ -132,9 +136,15 @@ class Writer {
     static bool has_output(const Transaction& transaction, model::Log log);
     // writer_room.cpp: what to do when room is short.
     bool relieve(bool at_any_price = false);
-    bool take(Step step);
+    bool open_thinner();
+    bool take(const Try& what);
     ThinLimits thin_limits();
     void count(Step step, const ThinPlan& plan);
+    // writer_quota.cpp
+    void follow_streams();
+    void count_quotas(const ClosedBlock& block, uint64_t from);
+    void judge_quotas(const Transaction& transaction);
+    void divide_streams();
     void report_level(int64_t used_bytes, int64_t cap_bytes);
     uint64_t cursor(const std::string& name) const;
     int64_t cap_of(const store::Usage& usage) const;
@@ -160,7 +170,10 @@ class Writer {
     std::vector<uint64_t> poison_;
     LadderStats ladder_;
     bool disk_trouble_ = false;
-    int waited_ = 0;  // for the engine, before anything is dropped
+    int waited_ = 0;              // for the engine, before anything is dropped, or a higher priority is touched
+    bool engine_behind_ = false;  // with what a step could take as soon as there is a checkpoint
+    Quotas quotas_;
+    std::shared_ptr<const config::Settings> streams_;  // in force
     OpenBlock& open_;
     BlockCache& cache_;
     metrics::Registry& metrics_;
@@ -178,6 +191,8 @@ class Writer {
     store::Cursors committing_cursors_;
     store::Usage usage_;
     std::set<model::Log> damaged_;  // logs of which records are gone that are still pending in the ledger
+    std::shared_ptr<const config::Settings> new_streams_;  // to be in force
+    std::vector<Quotas::Status> quota_status_;
     ContextNeeds context_;
     bool stopping_ = false, draining_ = false, never_wait_ = false;
     uint64_t drain_ = 0, drained_ = 0;  // drains asked for, and the newest that is done

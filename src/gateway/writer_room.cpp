@@ -40,8 +40,13 @@ bool Writer::make_room(Transaction& t) {
     }
     const bool more = !t.outputs.empty() || !t.handed_in.empty();
     if (!t.intake.empty() && more && !outputs_alone(t)) return false;
+    const auto dropped = [&] { return ladder().steps[static_cast<size_t>(Step::drop_raw)]; };
+    const auto before = dropped();
     int steps = 0;
-    while (steps < kStepsWhenFull && relieve(true)) steps++;
+    while (steps < kStepsWhenFull && relieve(true)) {
+        steps++;
+        if (dropped() > before) break;  // room for many blocks: no more than needed, and nothing of a higher priority
+    }
     if (steps == 0) trim(true);
     assemble(t);
     const std::lock_guard lock(mutex_);
@@ -95,6 +100,8 @@ ThinLimits Writer::thin_limits() {
     }
     const uint64_t tail = next > kTail ? next - kTail : 0;
     limits.intake_to = std::min({limits.intake_to_now, floor, tail});
+    limits.intake_to_over = std::min(limits.intake_to_now, tail);
+    engine_behind_ = limits.intake_to_over + kWorthAsking < tail;
     const bool wanted = limits.intake_to + kWorthAsking < tail;
     if (wanted != wants_room_.exchange(wanted) && wanted && intake_committed_) intake_committed_();  // wakes the engine
     return limits;
@@ -118,42 +125,51 @@ bool Writer::relieve(bool at_any_price) {
         thin_limits();  // asks the engine for room, so that more can be deleted
         return false;
     }
-    const auto steps = steps_at(settings_.when_full, level);
-    for (const Step step : steps) {
-        // What the engine is behind with can be thinned in a moment: that is no reason to drop anything.
-        const bool engine_may = settings_.when_full == WhenFull::thin && wants_room_;
-        if (step >= Step::drop_15min && engine_may && ++waited_ < kPatience) return false;
-        if (take(step)) return waited_ = 0, true;
+    if (!open_thinner()) return false;
+    const auto tries = tries_at(settings_.when_full, level, thinner_->used(thin_limits()));
+    for (const auto& what : tries) {
+        // What the engine is behind with can be thinned in a moment: that is no reason to drop anything, or to touch a
+        // higher priority.
+        const bool drops = settings_.when_full == WhenFull::thin && what.step >= Step::drop_15min &&
+                           (what.good_part_only ? engine_behind_ : wants_room_.load());
+        const bool climbs = model::rank(what.priority) > model::rank(tries.front().priority) &&
+                            what.step != Step::compact && engine_behind_;
+        if ((drops || climbs) && (level == Level::filling || ++waited_ < kPatience)) return false;
+        if (take(what)) return waited_ = 0, true;
     }
     return false;
 }
 
-bool Writer::take(Step step) {
-    if (!thinner_) {
-        auto source = BlockSource::open(cache_, store_, metrics_, poison_);
-        if (!source) return false;
-        thinner_ = std::make_unique<Thinner>(std::move(*source));
-    }
+bool Writer::open_thinner() {
+    if (thinner_) return true;
+    auto source = BlockSource::open(cache_, store_, metrics_, poison_);
+    if (!source) return false;
+    thinner_ = std::make_unique<Thinner>(std::move(*source));
+    return true;
+}
+
+bool Writer::take(const Try& what) {
     const auto limits = thin_limits();
-    auto plan = thinner_->plan(step, limits);
+    auto plan = thinner_->plan(what, limits);
     if (!plan) return false;
     const auto& cut = plan->cut;
     const uint64_t delivered = cursor(kafka_cursor(cut.log));
-    if (!claims_.begin_change(cut.log, cut.from_seq, cut.to_seq, delivered)) return false;
+    if (!claims_.begin_change(cut.log, cut.from_seq(), cut.to_seq(), delivered)) return false;
     Transaction t;
     t.optional = true;
+    if (cut.log == model::Log::intake && what.step != Step::drop_kept) t.thins = what.priority;
     t.batch.cut = std::move(plan->cut);
     t.handed_in.ledger = plan->ledger;
     for (auto& [log, block] : plan->appends) {
         t.handed_in.ledger.logs[log].appended += block.second;
         const bool thinned = log == model::Log::thinned;
         t.outputs.push_back({log, std::move(block.first), block.second, thinned ? plan->from_ns : limits.now_ns,
-                             thinned ? plan->to_ns : limits.now_ns, thinned ? plan->priority : uint8_t{0}});
+                             thinned ? plan->to_ns : limits.now_ns, thinned ? plan->block_class : uint8_t{0}});
     }
     assemble(t);
     const bool done = commit(t);
     claims_.end_change();
-    if (done) count(step, *plan);
+    if (done) count(what.step, *plan);
     return done;
 }
 

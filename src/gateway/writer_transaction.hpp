@@ -8,13 +8,15 @@
 
 namespace tributary::gateway {
 
+inline constexpr const char* kQuotas = "quotas";  // in the store's meta
+
 struct Writer::Transaction {
     struct Out {
         model::Log log = model::Log::windows;
         std::string body;
         uint32_t count = 0;
         int64_t first_ns = 0, last_ns = 0;
-        uint8_t priority = 0;
+        uint8_t block_class = 0;
     };
 
     std::vector<ClosedBlock> intake;
@@ -26,6 +28,7 @@ struct Writer::Transaction {
     bool in_doubt = false;                      // a commit of it failed; whether it is in the file is not known
     bool full = false;                          // no room for it: what was handed in goes first, and the ladder
     bool optional = false;                      // a step of the ladder: given up when it does not fit
+    std::optional<model::Priority> thins;       // messages of it become less
 };
 
 }  // namespace tributary::gateway

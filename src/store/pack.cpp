@@ -59,7 +59,7 @@ uint32_t block_crc(const BlockHead& head, std::string_view body) {
     base::put_fixed64(bytes, static_cast<uint64_t>(head.first_time_ns));
     base::put_fixed64(bytes, static_cast<uint64_t>(head.last_time_ns));
     bytes.append(head.incarnation);
-    bytes.push_back(static_cast<char>(head.priority));
+    bytes.push_back(static_cast<char>(head.block_class));
     return base::crc32c(body, base::crc32c(bytes));
 }
 

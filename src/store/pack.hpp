@@ -35,7 +35,7 @@ struct BlockHead {
     uint32_t count = 0;
     int64_t first_time_ns = 0, last_time_ns = 0;
     std::string_view incarnation;
-    uint8_t priority = 0;
+    uint8_t block_class = 0;
 };
 uint32_t block_crc(const BlockHead& head, std::string_view body);
 uint32_t text_crc(uint64_t seq, std::string_view version, std::string_view body);  // config_history and checkpoint

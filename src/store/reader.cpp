@@ -23,7 +23,7 @@ class SqliteReader final : public Reader {
     base::Result<> start(const std::string& path);
 
     base::Result<std::optional<Block>> block_at(model::Log log, uint64_t seq) override;
-    base::Result<std::optional<Block>> block_of_class(model::Log log, uint64_t seq, uint8_t priority) override;
+    base::Result<std::optional<Block>> block_of_class(model::Log log, uint64_t seq, uint8_t block_class) override;
     base::Result<uint64_t> seq_behind(model::Log log, uint64_t seq) override;
     base::Result<std::vector<Block>> newest(model::Log log, uint64_t records) override;
     base::Result<Cursors> cursors() override;
@@ -108,11 +108,11 @@ base::Result<Block> SqliteReader::block(Statement& row) {
     head.first_time_ns = row.integer(3);
     head.last_time_ns = row.integer(4);
     head.incarnation = row.text(5);
-    head.priority = static_cast<uint8_t>(row.integer(6));
+    head.block_class = static_cast<uint8_t>(row.integer(6));
     const auto body = row.blob(8);
     const auto log = static_cast<model::Log>(head.log);
-    Block block{log, head.seq,     head.count, head.first_time_ns, head.last_time_ns, std::string(head.incarnation),
-                {},  head.priority};
+    Block block{log, head.seq,        head.count, head.first_time_ns, head.last_time_ns, std::string(head.incarnation),
+                {},  head.block_class};
     if (static_cast<int64_t>(block_crc(head, body)) == row.integer(7) && packer_.unpack(body, block.body)) return block;
     if (&row != &by_id_ && index_lies(row.integer(9))) return lying_index();
     return bad_block(log, head.seq, head.count);
@@ -189,9 +189,9 @@ base::Result<std::optional<Block>> SqliteReader::block_at(model::Log log, uint64
                                              model::log_name(log), seq, *next - 1)};
 }
 
-base::Result<std::optional<Block>> SqliteReader::block_of_class(model::Log log, uint64_t seq, uint8_t priority) {
+base::Result<std::optional<Block>> SqliteReader::block_of_class(model::Log log, uint64_t seq, uint8_t block_class) {
     const Ended ended{of_class_};
-    if (!of_class_.first(static_cast<int>(log), seq, static_cast<int>(priority))) {
+    if (!of_class_.first(static_cast<int>(log), seq, static_cast<int>(block_class))) {
         if (!of_class_.ok()) return database_.error("read");
         return std::optional<Block>{};
     }

@@ -49,8 +49,8 @@ struct Append {
     model::Log log = model::Log::intake;
     uint32_t count = 0;
     int64_t first_time_ns = 0, last_time_ns = 0;
-    uint8_t priority = 0;   // the column `class`: how far the block has been thinned, 0 = not at all
-    std::string_view body;  // uncompressed records; copied or compressed before commit() returns
+    uint8_t block_class = 0;  // model/priority.hpp; the store only tells classes apart
+    std::string_view body;    // uncompressed records; copied or compressed before commit() returns
 };
 
 // What comes in the place of blocks that are cut out: it has seqs and incarnation already. Every seq stays in some
@@ -59,17 +59,21 @@ struct Rewritten {
     uint64_t first_seq = 0;
     uint32_t count = 0;
     int64_t first_time_ns = 0, last_time_ns = 0;
-    uint8_t priority = 0;
+    uint8_t block_class = 0;
     std::string incarnation;
     std::string body;  // uncompressed
 };
 
-// The blocks of one class of a log that lie wholly in [from_seq, to_seq) are deleted.
+// Each of `kept` takes the place of the blocks that lie wholly in its records. They are in order and do not overlap;
+// what lies between them stays.
 struct Cut {
     model::Log log = model::Log::intake;
-    uint64_t from_seq = 0, to_seq = 0;
-    uint8_t priority = 0;
     std::vector<Rewritten> kept;
+
+    uint64_t from_seq() const { return kept.empty() ? 0 : kept.front().first_seq; }
+    uint64_t to_seq() const { return kept.empty() ? 0 : kept.back().first_seq + kept.back().count; }
+    // A block of this log with these records is in one of them.
+    bool takes(uint64_t first_seq, uint64_t end_seq) const;
 };
 
 // What goes into one transaction.
@@ -106,7 +110,7 @@ struct Block {
     int64_t first_time_ns = 0, last_time_ns = 0;
     std::string incarnation;  // 16 hex digits of the process run that wrote it
     std::string body;         // uncompressed
-    uint8_t priority = 0;
+    uint8_t block_class = 0;
     uint64_t end_seq() const { return first_seq + count; }
 };
 
@@ -166,7 +170,7 @@ class Reader {
     // tells where to go on. Damage to the file itself is kBroken: the store's next commit fails, its reopen() salvages.
     virtual base::Result<std::optional<Block>> block_at(model::Log log, uint64_t seq) = 0;
     // The first block of that class at or above seq, or nothing; a damaged one is an error as above.
-    virtual base::Result<std::optional<Block>> block_of_class(model::Log log, uint64_t seq, uint8_t priority) = 0;
+    virtual base::Result<std::optional<Block>> block_of_class(model::Log log, uint64_t seq, uint8_t block_class) = 0;
     virtual base::Result<uint64_t> seq_behind(model::Log log, uint64_t seq) = 0;
     // The blocks that hold the newest `records` records, oldest first.
     virtual base::Result<std::vector<Block>> newest(model::Log log, uint64_t records) = 0;

@@ -42,6 +42,14 @@ int64_t reserve_for(const Batch& batch, int64_t max_bytes) {
 
 }  // namespace
 
+bool Cut::takes(uint64_t first_seq, uint64_t end_seq) const {
+    const auto behind = std::upper_bound(kept.begin(), kept.end(), first_seq,
+                                         [](uint64_t seq, const Rewritten& one) { return seq < one.first_seq; });
+    if (behind == kept.begin()) return false;
+    const auto& one = *std::prev(behind);
+    return end_seq <= one.first_seq + one.count;
+}
+
 bool Connection::prepare() {
     auto& db = database;
     return begin.prepare(db, "BEGIN IMMEDIATE") && commit.prepare(db, "COMMIT") && rollback.prepare(db, "ROLLBACK") &&
@@ -52,9 +60,7 @@ bool Connection::prepare() {
            trim.prepare(db,
                         "DELETE FROM block WHERE id IN (SELECT id FROM block WHERE log = ?1 AND seq < ?2 AND "
                         "seq + count <= ?2 ORDER BY seq LIMIT ?3)") &&
-           cut.prepare(
-               db,
-               "DELETE FROM block WHERE log = ?1 AND seq >= ?2 AND seq < ?3 AND seq + count <= ?3 AND class = ?4") &&
+           cut.prepare(db, "DELETE FROM block WHERE log = ?1 AND seq >= ?2 AND seq < ?3 AND seq + count <= ?3") &&
            state.load(db) &&
            set_config.prepare(db, "INSERT OR REPLACE INTO config_history(seq, crc, body) VALUES(?,?,?)") &&
            forget_config.prepare(db, "DELETE FROM config_history WHERE seq = ?") &&
@@ -87,19 +93,18 @@ bool Writer::write(const Batch& batch, std::vector<Appended>& appended) {
 
 bool Writer::insert(const BlockHead& head, std::string_view packed) {
     return connection_->insert_block.run(static_cast<int>(head.log), head.seq, head.count, head.first_time_ns,
-                                         head.last_time_ns, head.incarnation, static_cast<int>(head.priority),
+                                         head.last_time_ns, head.incarnation, static_cast<int>(head.block_class),
                                          block_crc(head, packed), Blob{packed});
 }
 
 bool Writer::write_cut(const Batch& batch) {
     if (!batch.cut) return true;
     const Cut& cut = *batch.cut;
-    if (!connection_->cut.run(static_cast<int>(cut.log), cut.from_seq, cut.to_seq, static_cast<int>(cut.priority)))
-        return false;
     for (size_t i = 0; i < cut.kept.size(); i++) {
         const auto& k = cut.kept[i];
+        if (!connection_->cut.run(static_cast<int>(cut.log), k.first_seq, k.first_seq + k.count)) return false;
         if (!insert({static_cast<uint8_t>(cut.log), k.first_seq, k.count, k.first_time_ns, k.last_time_ns,
-                     k.incarnation, k.priority},
+                     k.incarnation, k.block_class},
                     packed_kept_[i]))
             return false;
     }
@@ -133,7 +138,7 @@ bool Writer::write_blocks(const Batch& batch, std::vector<Appended>& appended) {
                              append.first_time_ns,
                              append.last_time_ns,
                              incarnation_,
-                             append.priority};
+                             append.block_class};
         if (!insert(head, packed_[i])) return false;
         appended.push_back({append.log, next, append.count});
         next += append.count;

@@ -181,6 +181,23 @@ TEST_CASE("engine_text goes round, holds no secret, and one meaning has one text
     CHECK(parse_engine_text(engine_text(scalar)).settings->streams[0].text == scalar.streams[0].text);
 }
 
+TEST_CASE("priority and quota of a stream; the engine's text is without them") {
+    const std::string head = "[[stream]]\nname='s'\ntopics='x/+'\n";
+    const auto plain = good(head);
+    CHECK(plain.streams[0].priority == tributary::model::Priority::normal);
+    CHECK(plain.streams[0].quota.none());
+    const auto share = good(head + "priority='low'\nquota='20%'\n");
+    CHECK(share.streams[0].priority == tributary::model::Priority::low);
+    CHECK(share.streams[0].quota == QuotaSettings{20, 0});
+    const auto size = good(head + "priority='high'\nquota='64KiB'\n");
+    CHECK(size.streams[0].priority == tributary::model::Priority::high);
+    CHECK(size.streams[0].quota == QuotaSettings{0, 64 << 10});
+    CHECK(good(head + "priority='normal'\nquota='100%'\n").streams[0].quota.percent == 100);
+    for (const auto& other : {share, size}) CHECK(engine_text(other) == engine_text(plain));
+    for (const auto* wrong : {"0%", "101%", "-5%", "%", "2 0%", "20 %", "63KiB", "20"})
+        CHECK(!load_text(head + "quota='" + wrong + "'\n", "t").ok());
+}
+
 TEST_CASE("a missing file names the path and --config") {
     const auto loaded = load("/does/not/exist.toml");
     CHECK(!loaded.ok());

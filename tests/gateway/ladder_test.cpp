@@ -88,6 +88,47 @@ TEST_CASE("ladder: levels and what is tried at each") {
     CHECK(when_full_by_name("block") == WhenFull::block);
 }
 
+TEST_CASE("ladder: lower priorities first, down to quarters of an hour; drops last, but for what is over quota") {
+    using model::Priority;
+    const auto text = [](WhenFull when, Level level, PrioritiesUsed used) {
+        std::string out;
+        for (const auto& one : tries_at(when, level, used))
+            out += base::format("{}{}:{}", out.empty() ? "" : " ", "nlho"[size_t(one.priority)], step_name(one.step)) +
+                   (one.good_part_only ? "!" : "");
+        return out;
+    };
+    const PrioritiesUsed normal{false, false, true, false}, low_and_high{false, true, false, true},
+        mad{true, false, true, false};
+    // One priority: what the ladder says, step by step.
+    for (const auto when : {WhenFull::thin, WhenFull::drop_oldest, WhenFull::block})
+        for (const auto level : {Level::roomy, Level::filling, Level::tight, Level::full}) {
+            std::vector<Step> tried;
+            for (const auto& one : tries_at(when, level, normal))
+                if (one.priority == Priority::normal) tried.push_back(one.step);
+            std::vector<Step> steps(steps_at(when, level).begin(), steps_at(when, level).end());
+            std::stable_sort(tried.begin(), tried.end()), std::stable_sort(steps.begin(), steps.end());
+            CHECK(tried == steps);
+        }
+    CHECK(text(WhenFull::thin, Level::roomy, low_and_high).empty());
+    CHECK(text(WhenFull::thin, Level::filling, low_and_high) ==
+          "l:compact h:compact l:thin_raw l:thin_1s l:thin_1min_old l:thin_1min h:thin_raw h:thin_1s h:thin_1min_old");
+    CHECK(text(WhenFull::thin, Level::filling, mad) ==
+          "o:compact n:compact o:thin_raw o:thin_1s o:thin_1min_old o:thin_1min o:drop_15min! o:drop_1min! o:drop_1s! "
+          "o:drop_raw! n:thin_raw n:thin_1s n:thin_1min_old");
+    CHECK(text(WhenFull::block, Level::full, mad) == "o:compact n:compact");
+    CHECK(text(WhenFull::drop_oldest, Level::full, low_and_high) ==
+          "l:compact h:compact o:drop_kept l:drop_15min l:drop_1min l:drop_1s l:drop_raw l:drop_kept n:drop_kept "
+          "h:drop_15min h:drop_1min h:drop_1s h:drop_raw h:drop_kept");
+    for (const auto& used : {low_and_high, normal, PrioritiesUsed{false, true, true, true}}) {
+        bool dropped = false;
+        for (const auto& one : tries_at(WhenFull::thin, Level::full, used)) {
+            dropped |= one.step >= Step::drop_15min;
+            CHECK(dropped == (one.step >= Step::drop_15min));
+        }
+        CHECK(dropped);
+    }
+}
+
 TEST_CASE("summaries: in one go, in parts, and by way of finer ones they are the same") {
     for (uint32_t seed = 1; seed <= 20; seed++) {
         CAPTURE(seed);
@@ -98,12 +139,12 @@ TEST_CASE("summaries: in one go, in parts, and by way of finer ones they are the
             readings.emplace_back(base::format("m/{}", random() % 3),
                                   reading(kNow + (i + static_cast<int>(random() % 40) - 20) * kSecond / 2,
                                           static_cast<double>(random() % 1'000) / 8));
-        for (const uint8_t priority : {kSeconds, kMinutes, kQuarters}) {
-            Summaries whole(priority), merged(priority);
+        for (const uint8_t grade : {kSeconds, kMinutes, kQuarters}) {
+            Summaries whole(grade), merged(grade);
             for (const auto& [series, r] : readings) whole.add(settings, series, r, true);
             for (size_t at = 0; at < readings.size();) {
                 const size_t end = std::min(readings.size(), at + 1 + random() % 700);
-                const auto finer = static_cast<uint8_t>(1 + random() % priority);
+                const auto finer = static_cast<uint8_t>(1 + random() % grade);
                 Summaries part(finer);
                 for (; at < end; at++) part.add(settings, readings[at].first, readings[at].second, true);
                 if (random() % 2 == 0)
@@ -144,8 +185,8 @@ TEST_CASE("summaries: in one go, in parts, and by way of finer ones they are the
                 CHECK((near(w.mean, mean) && near(w.stddev, std::sqrt(squares / static_cast<double>(count)))));
                 CHECK((w.first == first->value.number && w.last == last->value.number));
                 CHECK((one.first_ns == first->event_ns && one.last_ns == last->event_ns));
-                CHECK(w.end_ns - w.start_ns == bucket_ns(priority));
-                CHECK(w.window == bucket_name(priority));
+                CHECK(w.end_ns - w.start_ns == bucket_ns(grade));
+                CHECK(w.window == bucket_name(grade));
                 CHECK(w.origin.labels == settings.labels);
             }
         }

@@ -30,11 +30,38 @@ OpenBlockLimits limits(uint32_t messages, size_t bytes, size_t queue, int64_t ga
 
 std::vector<model::IntakeRecord> records(const ClosedBlock& block, uint64_t first = 1) {
     std::vector<model::IntakeRecord> out;
-    if (block.count == 0) return out;
-    model::IntakeBlockReader reader(block.body, first);
-    for (model::IntakeRecord record; reader.next(record);) out.push_back(record);
-    CHECK(reader.ok());
+    const uint64_t begin = first;
+    for (const auto& part : block.parts) {
+        model::IntakeBlockReader reader(part.body, first);
+        for (model::IntakeRecord record; reader.next(record);) out.push_back(record);
+        CHECK(reader.ok());
+        first += part.count;
+        CHECK(out.size() == first - begin);
+    }
     CHECK(out.size() == block.count);
+    return out;
+}
+
+// Topics l/#, n/#, h/# by their priority.
+config::Settings three_priorities() {
+    config::Settings settings;
+    for (const auto& [name, priority] : {std::pair{"l", model::Priority::low}, std::pair{"n", model::Priority::normal},
+                                         std::pair{"h", model::Priority::high}}) {
+        config::StreamSettings stream;
+        stream.name = name, stream.topics = {std::string(name) + "/#"}, stream.priority = priority;
+        settings.streams.push_back(std::move(stream));
+    }
+    return settings;
+}
+
+std::string kinds(const ClosedBlock& block) {
+    std::string out;
+    for (const auto& record : records(block))
+        out += record.message() != nullptr                                 ? std::string(record.message()->payload)
+               : std::holds_alternative<model::SessionRecord>(record.body) ? "S"
+               : std::holds_alternative<model::ClockRecord>(record.body)   ? "C"
+               : std::holds_alternative<model::ConfigRecord>(record.body)  ? "F"
+                                                                           : "T";
     return out;
 }
 
@@ -80,8 +107,9 @@ TEST_CASE("open block: messages and control records stand in the order they came
     CHECK(block->clocks[0].record.state == model::ClockState::holdover);
     CHECK(block->newest_ns == kNow + 51 * base::kNsPerMs);
     CHECK(block->session == 4);
-    CHECK(block->first_time_ns == kNow);
-    CHECK(block->last_time_ns == kNow + 51 * base::kNsPerMs);
+    REQUIRE(block->parts.size() == 1);
+    CHECK(block->parts[0].first_time_ns == kNow);
+    CHECK(block->parts[0].last_time_ns == kNow + 51 * base::kNsPerMs);
     // Indices begin anew with the next block.
     b.open.control(model::ClockRecord{}, true);
     block = b.open.take(0);
@@ -179,7 +207,7 @@ TEST_CASE("open block: redeliveries alone make a block without records, acknowle
     auto block = b.open.take(0);
     REQUIRE(block);
     CHECK(block->count == 0);
-    CHECK(block->body.empty());
+    CHECK(block->parts.empty());
     CHECK(block->duplicates == 3);
     CHECK(block->cost_bytes == 0);
     // Between messages.
@@ -290,6 +318,144 @@ TEST_CASE("open block: whatever happens, no byte of the bound leaks and no recor
         CHECK(seen == sent);
         CHECK(seen_duplicates == duplicates);
     }
+}
+
+TEST_CASE("open block: a part for each priority, one behind the other; one set of tickets for all") {
+    Block b(limits(100, 1 << 20, 1 << 20, base::kNsPerSecond));
+    b.open.set_classes(std::make_shared<Classes>(three_priorities()));
+    uint16_t id = 0;
+    for (const auto* topic : {"n/1", "h/1", "n/2", "l/1", "h/2", "other", "l/1"}) {
+        id++;
+        CHECK(b.send(topic, std::string(1, static_cast<char>('a' + id - 1)), id));
+    }
+    const auto block = b.open.take_now();
+    REQUIRE(block);
+    REQUIRE(block->parts.size() == 3);  // in the order in which their first messages came
+    CHECK(block->parts[0].priority == model::Priority::normal);
+    CHECK(block->parts[1].priority == model::Priority::high);
+    CHECK(block->parts[2].priority == model::Priority::low);
+    CHECK(block->parts[0].count == 3);
+    CHECK(kinds(*block) == "acfbedg");
+    CHECK(block->count == 7);
+    std::vector<uint16_t> acks;
+    for (const auto& ticket : block->tickets) acks.push_back(ticket.message_id);
+    CHECK(acks == std::vector<uint16_t>{1, 2, 3, 4, 5, 6, 7});  // as they came
+    CHECK(block->counted.empty());
+    CHECK(b.send("l/1", "x", 8));
+    const auto next = b.open.take_now();
+    REQUIRE(next);
+    REQUIRE(next->parts.size() == 1);
+    CHECK(next->parts[0].priority == model::Priority::low);
+}
+
+TEST_CASE("open block: the bounds of a block are those of all its parts together") {
+    Block messages(limits(5, 1 << 20, 1 << 20, base::kNsPerSecond));
+    messages.open.set_classes(std::make_shared<Classes>(three_priorities()));
+    for (const auto* topic : {"l/1", "n/1", "h/1", "l/1"}) CHECK(messages.send(topic, "x", 1));
+    CHECK(!messages.open.take(0));
+    CHECK(messages.send("n/1", "x", 1));
+    CHECK(messages.open.take(0)->count == 5);
+    Block bytes(limits(100, 1000, 1 << 20, base::kNsPerSecond));
+    bytes.open.set_classes(std::make_shared<Classes>(three_priorities()));
+    for (const auto* topic : {"l/1", "n/1", "h/1"}) CHECK(bytes.send(topic, std::string(300, 'x'), 1));
+    CHECK(!bytes.open.take(0));
+    CHECK(bytes.send("n/1", std::string(100, 'x'), 1));
+    CHECK(bytes.open.take(0)->count == 4);
+}
+
+TEST_CASE("open block: a control record stands behind all that came before it and before all that came later") {
+    for (uint32_t seed = 1; seed <= 40; seed++) {
+        CAPTURE(seed);
+        std::mt19937 random(seed);
+        Block b(limits(50, 1 << 20, 1 << 20, base::kNsPerSecond));
+        b.open.set_classes(std::make_shared<Classes>(three_priorities()));
+        // Each record by its number; behind a control record no smaller one may stand, before it no greater one.
+        std::vector<std::pair<int, bool>> stored;
+        const auto drain = [&](std::optional<ClosedBlock> block) {
+            if (!block) return;
+            uint32_t index = 0;
+            for (const auto& record : records(*block)) {
+                const auto* message = record.message();
+                if (message != nullptr) {
+                    stored.emplace_back(std::stoi(std::string(message->payload)), false);
+                } else if (const auto* config = std::get_if<model::ConfigRecord>(&record.body)) {
+                    stored.emplace_back(std::stoi(std::string(config->text)), true);
+                    const auto known = std::find(block->configs.begin(), block->configs.end(),
+                                                 std::pair(index, std::string(config->text)));
+                    CHECK(known != block->configs.end());  // by its place in the whole block
+                } else if (const auto* clock = std::get_if<model::ClockRecord>(&record.body)) {
+                    stored.emplace_back(static_cast<int>(clock->epoch), true);
+                    CHECK(std::any_of(block->clocks.begin(), block->clocks.end(), [&](const auto& one) {
+                        return one.index == index && one.record.epoch == clock->epoch;
+                    }));
+                } else {
+                    stored.emplace_back(static_cast<int>(std::get<model::SessionRecord>(record.body).session), true);
+                }
+                index++;
+            }
+        };
+        const int count = 300;
+        for (int i = 0; i < count; i++) {
+            const auto text = std::to_string(i);
+            switch (random() % 12) {
+                case 0:
+                    b.open.control(model::ConfigRecord{"1", text}, random() % 2 == 0);
+                    break;
+                case 1:
+                    b.open.control(
+                        model::ClockRecord{model::ClockState::synced, b.arrival.anchor_ns(), static_cast<uint32_t>(i)},
+                        false);
+                    break;
+                case 2:
+                    b.open.session({static_cast<uint32_t>(i), true, true});
+                    break;
+                default:
+                    CHECK(b.send(std::string(1, "lnh"[random() % 3]) + "/" + std::to_string(random() % 3), text, 1));
+            }
+            if (random() % 20 == 0) drain(b.open.take(0));
+        }
+        while (auto block = b.open.take_now()) drain(std::move(block));
+        REQUIRE(stored.size() == count);
+        int most = -1, at_control = -1;
+        for (const auto& [number, control] : stored) {
+            CHECK(number > at_control);
+            if (control) {
+                CHECK(number > most);
+                at_control = number;
+            }
+            most = std::max(most, number);
+        }
+    }
+}
+
+TEST_CASE("open block: classes change between blocks; bytes are counted for streams with a quota") {
+    auto settings = three_priorities();
+    settings.streams[1].quota.percent = 20;
+    Block b(limits(100, 1 << 20, 1 << 20, base::kNsPerSecond));
+    CHECK(b.send("n/1", "1", 1));
+    b.open.set_classes(std::make_shared<Classes>(settings));
+    CHECK(b.send("n/1", "2", 2));
+    CHECK(b.send("h/1", "not counted", 3));
+    b.open.set_classes(std::make_shared<Classes>(settings, std::vector<std::string>{"n"}));
+    CHECK(b.send("n/1", "3", 4));
+    b.open.set_classes(nullptr);
+    CHECK(b.send("n/1", "4", 5));
+    std::vector<model::Priority> priorities;
+    std::vector<uint64_t> normal, over;
+    while (auto block = b.open.take_now()) {
+        priorities.push_back(block->parts.at(0).priority);
+        if (block->counted.empty()) continue;
+        REQUIRE(block->classes->with_quota() == std::vector<std::string>{"n"});
+        REQUIRE(block->counted.size() == model::kPriorities);
+        normal.push_back(block->counted[size_t(model::Priority::normal)]);
+        over.push_back(block->counted[size_t(model::Priority::over_quota)]);
+        CHECK(block->counted[size_t(model::Priority::high)] == 0);
+    }
+    CHECK(priorities == std::vector<model::Priority>{model::Priority::normal, model::Priority::normal,
+                                                     model::Priority::over_quota, model::Priority::normal});
+    REQUIRE(normal.size() == 2);
+    CHECK((normal[0] > 5 && normal[0] < 30 && normal[1] == 0));
+    CHECK((over[0] == 0 && over[1] == normal[0]));
 }
 
 }  // namespace tributary::gateway

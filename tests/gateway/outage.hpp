@@ -82,6 +82,9 @@ struct Plan {
     int64_t seconds = 0, cap_bytes = 0;
     bool day_fits = true;  // the newest day, by the minute
     WhenFull when_full = WhenFull::thin;
+    int64_t gather_ns = 0;                      // of the clock by hand
+    const config::Settings* streams = nullptr;  // with priorities and quotas
+    size_t queue_bytes = 8 << 20;
 };
 
 // A value with three decimals that looks like noise; now and then 20 s of alarm.
@@ -102,12 +105,15 @@ struct Box {
         : store(take(store::Store::open({path, plan.cap_bytes, 1}))), arrival(clock) {
         REQUIRE(mend_books(store, *take(store.reader())).ok());
         OpenBlockLimits limits;
+        limits.gather_ns = plan.gather_ns;
+        limits.queue_bytes = plan.queue_bytes;
         open = std::make_unique<OpenBlock>(limits, clock, arrival);
         writer =
             std::make_unique<Writer>(WriterSettings{0, 3600 * kSecond, plan.cap_bytes, false, false, plan.when_full},
                                      store, take(store.reader()), *open, cache, metrics, clock, arrival);
         engine = std::make_unique<EngineLoop>(BlockSource(cache, take(store.reader()), metrics), *writer, *open,
                                               arrival, clock, metrics, nullptr);
+        if (plan.streams != nullptr) writer->set_streams(*plan.streams);
         REQUIRE(engine->recover().ok());
         writer->start(
             nullptr, [this] { engine->wake(); }, [] {});

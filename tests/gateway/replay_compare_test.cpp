@@ -104,7 +104,7 @@ TEST_CASE("replay of a store: its messages, not its configuration") {
                                  .count = block.count(),
                                  .first_time_ns = block.first_time_ns(),
                                  .last_time_ns = block.last_time_ns(),
-                                 .priority = 0,
+                                 .block_class = 0,
                                  .body = block.data()});
         REQUIRE(store->commit(batch).ok());
     }

@@ -103,8 +103,9 @@ class FaultyReader final : public store::Reader {
         if (block && *block && (**block).first_seq == bad_) return base::Error{store::kFormat, "damaged on purpose"};
         return block;
     }
-    base::Result<std::optional<store::Block>> block_of_class(model::Log log, uint64_t seq, uint8_t priority) override {
-        return real_->block_of_class(log, seq, priority);
+    base::Result<std::optional<store::Block>> block_of_class(model::Log log, uint64_t seq,
+                                                             uint8_t block_class) override {
+        return real_->block_of_class(log, seq, block_class);
     }
     base::Result<uint64_t> seq_behind(model::Log log, uint64_t seq) override {
         auto block = real_->block_at(log, seq);

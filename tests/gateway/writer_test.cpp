@@ -59,6 +59,103 @@ TEST_CASE("writer: a message is acknowledged after its commit, and all that goes
     CHECK(rig.writer->ledger().streams == ledger.streams);
 }
 
+TEST_CASE("writer: priorities: a block's parts are rows of one commit, and its messages acknowledged behind it") {
+    OpenBlockLimits limits;
+    limits.gather_ns = 3600 * base::kNsPerSecond;  // until it is drained
+    Rig rig(limits);
+    rig.make();
+    config::Settings settings;
+    for (const auto& [name, priority] : {std::pair{"l", model::Priority::low}, std::pair{"h", model::Priority::high}}) {
+        config::StreamSettings stream;
+        stream.name = name, stream.topics = {std::string(name) + "/#"}, stream.priority = priority;
+        settings.streams.push_back(std::move(stream));
+    }
+    rig.writer->set_streams(settings);
+    for (const auto fault : {Fault::none, Fault::before, Fault::doubt}) {
+        if (fault != Fault::none) rig.store.fault(fault);
+        const auto at = static_cast<uint16_t>(rig.session.released().size());
+        uint16_t id = at;
+        for (const auto* topic : {"h/1", "l/1", "x", "h/1", "l/1", "x"}) {
+            id++;
+            rig.send(id, topic, std::to_string(id));
+        }
+        if (fault == Fault::none) rig.start();
+        REQUIRE(rig.drain());
+        CHECK(rig.session.released() == ids(id));
+        CHECK(!rig.session.too_early);
+        CHECK(rig.open.bytes_in_use() == 0);
+        auto reader = rig.reader();
+        std::vector<int> classes;
+        std::string order;
+        for (uint64_t seq = at + 1u; auto block = take(reader->block_at(model::Log::intake, seq));) {
+            const uint64_t at_seq = std::exchange(seq, block->end_seq());
+            classes.push_back(block->block_class);
+            CHECK(block->count == 2);
+            const auto cached = rig.cache.find(model::Log::intake, at_seq);
+            REQUIRE(cached);
+            CHECK(cached->block_class == block->block_class);
+            CHECK(cached->body == block->body);
+            model::IntakeBlockReader records(block->body, block->first_seq);
+            for (model::IntakeRecord record; records.next(record);)
+                order += std::to_string(std::stoi(std::string(record.message()->payload)) - at);
+        }
+        CHECK(classes == std::vector<int>{0x20, 0x10, 0x00});  // as they came
+        CHECK(order == "142536");
+    }
+}
+
+TEST_CASE("writer: a stream over its quota: what comes then is the lowest class, until it is within again") {
+    WriterSettings settings{0, 3600 * base::kNsPerSecond, 16 << 20};
+    Rig rig({}, settings);
+    rig.make();
+    config::Settings streams;
+    config::StreamSettings stream;
+    stream.name = "s", stream.topics = {"a/#"}, stream.quota.bytes = 64 << 10;
+    streams.streams.push_back(stream);
+    rig.writer->set_streams(streams);
+    rig.start();
+    std::string payload(1'000, ' ');
+    uint32_t x = 1;
+    uint16_t id = 0;
+    const auto send = [&](int messages) {
+        for (int i = 0; i < messages; i++) {
+            for (auto& c : payload) c = static_cast<char>((x = x * 1'664'525 + 1'013'904'223) >> 24);
+            rig.send(++id, "a/b", payload);
+            if (i % 10 == 9) REQUIRE(rig.drain());
+        }
+        REQUIRE(rig.drain());
+    };
+    const auto classes = [&] {
+        std::string out;
+        auto reader = rig.reader();
+        for (uint64_t seq = 1; auto block = take(reader->block_at(model::Log::intake, seq));) {
+            seq = block->end_seq();
+            const char c = model::priority_of(block->block_class) == model::Priority::over_quota ? 'o' : 'n';
+            if (out.empty() || out.back() != c) out += c;
+        }
+        return out;
+    };
+    send(50);
+    CHECK(classes() == "n");
+    CHECK(rig.writer->quotas().at(0).bytes > 45'000);
+    send(50);
+    CHECK(classes() == "no");
+    CHECK(rig.writer->quotas().at(0).over);
+    CHECK(rig.writer->quotas().at(0).bytes < (64 << 10) + 12'000);
+    bool said = false;
+    for (const auto& health : rig.metrics.health())
+        said |= health.component == "quota" && health.code == "TRB-DISK-004";
+    CHECK(said);
+    CHECK(take(rig.reader()->meta())["quotas"].starts_with("1;s,1,0:"));
+    rig.writer->kafka_progress(model::Log::intake, rig.writer->next_seq(model::Log::intake), {});
+    REQUIRE(rig.drain());
+    CHECK(!rig.writer->quotas().at(0).over);
+    send(20);
+    CHECK(classes() == "non");
+    for (const auto& health : rig.metrics.health()) CHECK(health.ok);
+    CHECK(rig.stored().size() == 120);
+}
+
 TEST_CASE("writer: a commit that fails acknowledges nothing, and is done again until it works") {
     Rig rig;
     rig.make();

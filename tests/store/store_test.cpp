@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <thread>
 
+#include "store/inspect.hpp"
 #include "support.hpp"
 
 using namespace tributary;
@@ -16,6 +17,53 @@ std::string text_of(size_t size) {
 }
 
 }  // namespace
+
+TEST_CASE("a cut replaces what lies in its rows, and leaves what lies between them, of other classes too") {
+    const TempFolder folder;
+    std::string run;
+    {
+        auto store = open_store(folder.file());
+        run = store->incarnation();
+        Batch batch;
+        for (int i = 0; i < 12; i++) {  // 2 records each; low, normal, high in turn
+            auto one = append(Log::intake, 2, i % 3 == 0 ? "low" : i % 3 == 1 ? "normal" : "high");
+            one.block_class = static_cast<uint8_t>(i % 3 == 0 ? 0x10 : i % 3 == 1 ? 0x00 : 0x20);
+            batch.appends.push_back(one);
+        }
+        batch.appends.push_back(append(Log::windows, 24, "windows"));
+        commit(*store, batch);
+        Batch thin;
+        thin.cut.emplace();
+        thin.cut->log = Log::intake;
+        for (const uint64_t seq : {7, 13})  // the second low one, and the third with the normal one behind it
+            thin.cut->kept.push_back({seq, seq == 7 ? 2U : 4U, 1'000, 2'000, 0x11, run, "left"});
+        CHECK(thin.cut->from_seq() == 7);
+        CHECK(thin.cut->to_seq() == 17);
+        CHECK((thin.cut->takes(7, 9) && thin.cut->takes(13, 15) && thin.cut->takes(15, 17)));
+        CHECK(!(thin.cut->takes(5, 7) || thin.cut->takes(9, 11) || thin.cut->takes(11, 13) || thin.cut->takes(15, 19)));
+        thin.appends.push_back(append(Log::thinned, 1, "summary"));
+        commit(*store, thin);
+    }
+    const auto store = open_store(folder.file());
+    CHECK(store->report().empty());
+    const auto reader = open_reader(*store);
+    std::string rows;
+    for (uint64_t seq = 1; seq < 25;) {
+        const auto block = reader->block_at(Log::intake, seq);
+        REQUIRE((block.ok() && block->has_value()));
+        CHECK((*block)->first_seq == seq);
+        CHECK((*block)->incarnation == run);
+        rows += std::to_string(seq) + (*block)->body + " ";
+        seq = (*block)->end_seq();
+    }
+    CHECK(rows == "1low 3normal 5high 7left 9normal 11high 13left 17high 19low 21normal 23high ");
+    const auto next_low = reader->block_of_class(Log::intake, 2, 0x10);
+    REQUIRE((next_low.ok() && next_low->has_value()));
+    CHECK((*next_low)->first_seq == 19);
+    CHECK((*reader->block_of_class(Log::intake, 1, 0x11))->first_seq == 7);
+    CHECK((*reader->block_at(Log::windows, 1))->body == "windows");
+    CHECK(verify(folder.file()).value().clean());
+}
 
 TEST_CASE("blocks come back as they were appended, in their own run's name") {
     const TempFolder folder;
