@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kafka/client.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -109,6 +110,41 @@ base::Result<Owned<rd_kafka_t>> make_producer(Owned<rd_kafka_conf_t> conf) {
     static_cast<void>(conf.release());  // the producer owns it now
     rd_kafka_set_log_queue(producer.get(), nullptr);
     return producer;
+}
+
+namespace {
+
+// Whoever set them meant the producer; a consumer would complain about each.
+bool of_producers_only(const std::string& name) {
+    static constexpr std::array kNames{"linger.ms",          "batch.",           "compression.", "queue.buffering.",
+                                       "message.timeout.ms", "delivery.timeout", "acks",         "request.required.acks",
+                                       "enable.idempotence", "enable.gapless",   "transaction.", "partitioner",
+                                       "sticky.partitioning", "retries",         "message.send.max.retries", "debug"};
+    return std::any_of(kNames.begin(), kNames.end(), [&](const char* prefix) { return name.starts_with(prefix); });
+}
+
+}  // namespace
+
+base::Result<Owned<rd_kafka_t>> make_consumer(const config::Settings& settings, const std::string& brokers,
+                                              const std::string& group) {
+    std::vector<std::pair<std::string, std::string>> values{{"bootstrap.servers", brokers},
+                                                            {"client.id", "tributary-" + settings.gateway.id},
+                                                            {"isolation.level", "read_committed"},
+                                                            {"enable.auto.commit", "false"},
+                                                            {"enable.partition.eof", "true"},
+                                                            {"log_level", "2"}};
+    if (!group.empty()) values.emplace_back("group.id", group);
+    for (const auto& [name, value] : settings.kafka.properties)
+        if (!of_producers_only(name)) values.emplace_back(name, value);
+    Owned<rd_kafka_conf_t> conf(rd_kafka_conf_new());
+    rd_kafka_conf_set(conf.get(), "enable.metrics.push", "false", nullptr, 0);
+    for (const auto& [name, value] : values)
+        if (auto done = set(conf.get(), name, value); !done) return done.error();
+    std::array<char, 512> text{};
+    Owned<rd_kafka_t> consumer(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), text.data(), text.size()));
+    if (!consumer) return Error{"TRB-KAFKA-003", base::format("the Kafka consumer cannot be made: {}", text.data())};
+    static_cast<void>(conf.release());
+    return consumer;
 }
 
 Trouble trouble_of(rd_kafka_resp_err_t error) {

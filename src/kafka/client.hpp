@@ -37,6 +37,9 @@ enum class Sending { batched, singly };
 base::Result<Owned<rd_kafka_conf_t>> producer_conf(const config::Settings& settings, const std::string& brokers,
                                                    Sending sending);
 base::Result<Owned<rd_kafka_t>> make_producer(Owned<rd_kafka_conf_t> conf);
+// Reads what is committed. Without a group only single partitions can be read.
+base::Result<Owned<rd_kafka_t>> make_consumer(const config::Settings& settings, const std::string& brokers,
+                                              const std::string& group);
 
 // What an error of a delivery report asks for.
 enum class Trouble {

@@ -86,7 +86,7 @@ class Pump final : public Replicator {
             lanes_.emplace_back(*feed, topic_of(settings.kafka, feed->log()) +
                                            std::string(feed->backfill() ? kBackfill : std::string_view()));
         if (mock_) shown_.mock_brokers = brokers_;
-        if (settings.kafka.exactly_once()) exact_.emplace(settings);
+        if (settings.kafka.exactly_once()) exact_.emplace(settings, brokers_);
     }
 
     void step(int64_t timeout_ns) override;

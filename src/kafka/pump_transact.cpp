@@ -26,7 +26,7 @@ bool Pump::begin_life() {
     if (suspicious_) {
         // Made to end by somebody: one of our name that has committed meanwhile, or the coordinator, because a
         // transaction took too long. Only the first must not be fought.
-        const auto seen = exact_->read(producer_->handle(), kTransactMs);
+        const auto seen = exact_->read(kTransactMs);
         if (!(seen == Kind::done)) return outcome(seen);
         const auto& writer = exact_->stored().writer;
         if (writer != run_ && exact_->stored() != known_) {

@@ -23,34 +23,6 @@ struct Partition {
     bool done = false;
 };
 
-// Whoever set them meant the producer; a consumer would complain about each.
-bool of_producers_only(const std::string& name) {
-    static constexpr std::array kNames{"linger.ms",          "batch.",           "compression.", "queue.buffering.",
-                                       "message.timeout.ms", "delivery.timeout", "acks",         "request.required.acks",
-                                       "enable.idempotence", "enable.gapless",   "transaction.", "partitioner",
-                                       "sticky.partitioning", "retries",         "message.send.max.retries", "debug"};
-    return std::any_of(kNames.begin(), kNames.end(), [&](const char* prefix) { return name.starts_with(prefix); });
-}
-
-base::Result<Owned<rd_kafka_t>> make_consumer(const config::Settings& settings) {
-    Owned<rd_kafka_conf_t> conf(rd_kafka_conf_new());
-    std::array<char, 512> text{};
-    const auto set = [&](const std::string& name, const std::string& value) {
-        return rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), text.data(), text.size()) == RD_KAFKA_CONF_OK;
-    };
-    bool good = set("bootstrap.servers", settings.kafka.brokers) && set("client.id", "tributary-tail") &&
-                set("isolation.level", "read_committed") && set("enable.partition.eof", "true") &&
-                set("log_level", "2");
-    for (const auto& [name, value] : settings.kafka.properties)
-        if (good && !of_producers_only(name)) good = set(name, value);
-    // librdkafka's text may repeat a value, and that may be a password.
-    if (!good) return base::Error{"TRB-KAFKA-002", "kafka.properties: librdkafka does not take one of them for a consumer"};
-    Owned<rd_kafka_t> consumer(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), text.data(), text.size()));
-    if (!consumer) return base::Error{"TRB-KAFKA-003", base::format("the Kafka consumer cannot be made: {}", text.data())};
-    static_cast<void>(conf.release());
-    return consumer;
-}
-
 class Reading {
   public:
     explicit Reading(Owned<rd_kafka_t> consumer)
@@ -190,7 +162,7 @@ base::Result<> tail(const config::Settings& settings, const TailOptions& options
         return base::Error{"TRB-KAFKA-012",
                            "brokers = \"mock\" lives inside the gateway; `tributary status --json` names its address "
                            "(kafka.mock_brokers): tributary tail --brokers ADDRESS"};
-    auto consumer = make_consumer(settings);
+    auto consumer = make_consumer(settings, settings.kafka.brokers, "");
     if (!consumer) return consumer.error();
     Reading reading(std::move(*consumer));
     if (auto begun = reading.begin(settings, options); !begun) return begun;

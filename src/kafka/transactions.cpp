@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kafka/transactions.hpp"
 
-#include <array>
 #include <cstdlib>
 
 #include "base/log.hpp"
@@ -15,7 +14,6 @@ struct DeleteMore {
     void operator()(rd_kafka_error_t* p) const { rd_kafka_error_destroy(p); }
     void operator()(rd_kafka_topic_partition_list_t* p) const { rd_kafka_topic_partition_list_destroy(p); }
     void operator()(rd_kafka_consumer_group_metadata_t* p) const { rd_kafka_consumer_group_metadata_destroy(p); }
-    void operator()(rd_kafka_ListConsumerGroupOffsets_t* p) const { rd_kafka_ListConsumerGroupOffsets_destroy(p); }
 };
 template <class T>
 using Mine = std::unique_ptr<T, DeleteMore>;
@@ -61,50 +59,35 @@ Outcome Transactions::begin_life(rd_kafka_t* producer, int timeout_ms) {
             return outcome;
         initialised_ = true;
     }
-    auto outcome = read(producer, timeout_ms);
+    auto outcome = read(timeout_ms);
     ready_ = outcome == Kind::done;
     return outcome;
 }
 
-Outcome Transactions::read(rd_kafka_t* client, int timeout_ms) {
+// By a consumer that joins no group: asked for by an admin request of a producer, librdkafka (2.0 to 2.10 at least) follows
+// a null pointer when the broker is not the coordinator any more.
+Outcome Transactions::read(int timeout_ms) {
+    if (!reader_) {
+        auto made = make_consumer(settings_, brokers_, id_);
+        if (!made) return {Kind::again, made.error().message};
+        reader_ = std::move(*made);
+    }
     const auto list = one_partition(topic_);
-    Mine<rd_kafka_ListConsumerGroupOffsets_t> request(rd_kafka_ListConsumerGroupOffsets_new(id_.c_str(), list.get()));
-    std::array<char, 256> text{};
-    const Owned<rd_kafka_AdminOptions_t> options(
-        rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS));
-    rd_kafka_AdminOptions_set_request_timeout(options.get(), timeout_ms, text.data(), text.size());
-    // What a transaction that is just being ended has changed is waited for.
-    if (auto* error = rd_kafka_AdminOptions_set_require_stable_offsets(options.get(), 1))
-        return judge(error, id_);
-    const Owned<rd_kafka_queue_t> queue(rd_kafka_queue_new(client));
-    std::array requests{request.get()};
-    rd_kafka_ListConsumerGroupOffsets(client, requests.data(), requests.size(), options.get(), queue.get());
-    const Owned<rd_kafka_event_t> event(rd_kafka_queue_poll(queue.get(), timeout_ms + 500));
-    if (!event) return {Kind::again, "the group coordinator does not answer"};
+    const auto error = rd_kafka_committed(reader_.get(), list.get(), timeout_ms);
+    const auto& one = list->elems[0];
     const std::string name = base::format("the place of group \"{}\" in {} cannot be read: ", id_, topic_);
-    if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return {Kind::again, name + rd_kafka_event_error_string(event.get())};
-    size_t count = 0;
-    const auto* result = rd_kafka_event_ListConsumerGroupOffsets_result(event.get());
-    const auto** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count);
-    if (count != 1) return {Kind::again, name + "no answer"};
-    if (const auto* error = rd_kafka_group_result_error(groups[0]); error != nullptr) {
-        if (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return stored_ = {}, Outcome();
-        return {Kind::again, name + rd_kafka_error_string(error)};
-    }
-    const auto* partitions = rd_kafka_group_result_partitions(groups[0]);
-    for (int i = 0; i < partitions->cnt; i++) {
-        const auto& one = partitions->elems[i];
-        if (one.err != RD_KAFKA_RESP_ERR_NO_ERROR) return {Kind::again, name + rd_kafka_err2str(one.err)};
-        if (one.offset < 0) continue;  // never committed, or expired
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return {Kind::again, name + rd_kafka_err2str(error)};
+    if (one.err != RD_KAFKA_RESP_ERR_NO_ERROR) return {Kind::again, name + rd_kafka_err2str(one.err)};
+    stored_ = {};
+    if (one.offset >= 0) {  // else never committed, or expired
         const auto progress = record::parse_progress({static_cast<const char*>(one.metadata), one.metadata_size});
-        if (!progress) {
+        if (progress)
+            stored_ = *progress;
+        else
             base::log::warning("TRB-KAFKA-011: {}it is not ours; the store's own cursors count", name);
-            continue;
-        }
-        return stored_ = *progress, Outcome();
     }
-    return stored_ = {}, Outcome();
+    reader_.reset();
+    return {};
 }
 
 Outcome Transactions::begin(rd_kafka_t* producer, int64_t now_ns) {

@@ -31,8 +31,11 @@ std::string progress_topic(const config::KafkaSettings& settings);
 
 class Transactions {
   public:
-    explicit Transactions(const config::Settings& settings)
-        : id_(transactional_id(settings)), topic_(progress_topic(settings.kafka)) {}
+    Transactions(const config::Settings& settings, std::string brokers)
+        : settings_(settings),
+          brokers_(std::move(brokers)),
+          id_(transactional_id(settings)),
+          topic_(progress_topic(settings.kafka)) {}
 
     const std::string& topic() const { return topic_; }
     void forget_producer() { initialised_ = ready_ = open_ = false, records_ = 0; }
@@ -41,7 +44,7 @@ class Transactions {
     Outcome begin_life(rd_kafka_t* producer, int timeout_ms);
     bool ready() const { return ready_; }
     // Only looks: fences nobody.
-    Outcome read(rd_kafka_t* client, int timeout_ms);
+    Outcome read(int timeout_ms);
     const record::Progress& stored() const { return stored_; }  // of the newest read() or commit()
 
     Outcome begin(rd_kafka_t* producer, int64_t now_ns);
@@ -53,7 +56,9 @@ class Transactions {
     Outcome commit(rd_kafka_t* producer, const record::Progress& progress, int timeout_ms);
 
   private:
-    const std::string id_, topic_;
+    const config::Settings& settings_;
+    const std::string brokers_, id_, topic_;
+    Owned<rd_kafka_t> reader_;  // while read() goes on
     bool initialised_ = false, ready_ = false, open_ = false, offsets_sent_ = false;
     int64_t opened_ns_ = 0;
     size_t records_ = 0;
