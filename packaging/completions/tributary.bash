@@ -4,7 +4,7 @@ _tributary() {
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$path ${COMP_WORDS[i]}" in
-            ' run'|' check'|' status'|' list'|' replay'|' simulate'|' bench'|' store'|' store ls'|' store verify'|' store repair'|' store export'|' store backup'|' store ship'|' store wipe'|' profile'|' profile detect'|' profile show'|' profile apply'|' wipe'|' version') path="$path ${COMP_WORDS[i]}" ;;
+            ' run'|' check'|' status'|' list'|' replay'|' simulate'|' bench'|' store'|' store ls'|' store verify'|' store repair'|' store export'|' store backup'|' store ship'|' store wipe'|' profile'|' profile detect'|' profile show'|' profile apply'|' tail'|' wipe'|' version') path="$path ${COMP_WORDS[i]}" ;;
         esac
     done
     case "$path:$before" in
@@ -62,10 +62,17 @@ _tributary() {
         ' profile show:--root') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' profile apply:--boards') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' profile apply:--root') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' tail:-c'|' tail:--config') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' tail:--brokers') return ;;
+        ' tail:-k'|' tail:--key') return ;;
+        ' tail:--gateway') return ;;
+        ' tail:--since') return ;;
+        ' tail:-n'|' tail:--last') return ;;
+        ' tail:--count') return ;;
         ' wipe:-c'|' wipe:--config') COMPREPLY=($(compgen -f -- "$word")); return ;;
     esac
     case "$path" in
-        '') COMPREPLY=($(compgen -W 'run check status list replay simulate bench store profile wipe version' -- "$word")) ;;
+        '') COMPREPLY=($(compgen -W 'run check status list replay simulate bench store profile tail wipe version' -- "$word")) ;;
         ' run') COMPREPLY=($(compgen -W '--config --socket' -- "$word")) ;;
         ' check') COMPREPLY=($(compgen -W '--config --online --json' -- "$word")) ;;
         ' status') COMPREPLY=($(compgen -W '--config --socket --json --ledger --metrics' -- "$word")) ;;
@@ -85,6 +92,7 @@ _tributary() {
         ' profile detect') COMPREPLY=($(compgen -W '--boards --root --json' -- "$word")) ;;
         ' profile show') COMPREPLY=($(compgen -W '--boards --root --json' -- "$word")) ;;
         ' profile apply') COMPREPLY=($(compgen -W '--boards --root --dry-run' -- "$word")) ;;
+        ' tail') COMPREPLY=($(compgen -W '--config --brokers --key --gateway --since --last --count --no-follow --json' -- "$word")) ;;
         ' wipe') COMPREPLY=($(compgen -W '--config --yes --json' -- "$word")) ;;
         ' version') COMPREPLY=($(compgen -W '--json' -- "$word")) ;;
     esac

@@ -31,7 +31,8 @@ using Owned = std::unique_ptr<T, Free>;
 Error failed(const std::string& path, const char* what) {
     const char* reason = ERR_reason_error_string(ERR_peek_last_error());
     ERR_clear_error();
-    return {"TRB-TLS-001", format("{}: {}{}{}", path, what, reason != nullptr ? ": " : "", reason != nullptr ? reason : "")};
+    return {"TRB-TLS-001",
+            format("{}: {}{}{}", path, what, reason != nullptr ? ": " : "", reason != nullptr ? reason : "")};
 }
 
 Result<Owned<BIO>> open(const std::string& path, std::string& content) {

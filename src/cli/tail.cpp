@@ -12,11 +12,13 @@ void add_tail(CLI::App& app, int& exit_code) {
     auto options = std::make_shared<gateway::TailCommand>();
     options->config_path = kDefaultConfig;
     command->add_option("-c,--config", options->config_path, "Configuration file")->capture_default_str();
-    command->add_option("topics", options->topics, "readings, windows, events, ... or full names; default: all of the prefix");
+    command->add_option("topics", options->topics,
+                        "readings, windows, events, ... or full names; default: all of the prefix");
     command->add_option("--brokers", options->brokers, "Other brokers than the configured ones");
     command->add_option("-k,--key", options->key, "Only records whose key (series) fits, with * and ?");
     command->add_option("--gateway", options->gateway, "Only records of this gateway");
-    auto* since = command->add_option("--since", options->since, "From this age or time on: 10min, 2026-05-01T06:00:00Z");
+    auto* since =
+        command->add_option("--since", options->since, "From this age or time on: 10min, 2026-05-01T06:00:00Z");
     command->add_option("-n,--last", options->last, "Begin with so many of each partition")
         ->excludes(since)
         ->check(CLI::NonNegativeNumber);

@@ -83,7 +83,8 @@ constexpr std::array kKafka{
     Key<KafkaSettings>{{"prefix", text, "tributary", "Topics are `<prefix>.readings`, `<prefix>.windows`, ..."},
                        &KafkaSettings::prefix},
     Key<KafkaSettings>{
-        {"delivery", text, "at-least-once", "Promise towards Kafka: a record may come twice after a crash, under the same id, or transactions", 0, 0,
+        {"delivery", text, "at-least-once",
+         "Promise towards Kafka: a record may come twice after a crash, under the same id, or transactions", 0, 0,
          "at-least-once|exactly-once"},
         &KafkaSettings::delivery},
     Key<KafkaSettings>{{"catch_up", text, "in-order",

@@ -57,8 +57,8 @@ struct KafkaSettings {
     std::string prefix = "tributary";
     std::string delivery = "at-least-once";
     std::string catch_up = "in-order";  // in-order | live-first
-    int backfill_share = 50;             // percent of the time the backlog may be on its way
-    int backfill_min = 10'000;           // records: fewer go in order
+    int backfill_share = 50;            // percent of the time the backlog may be on its way
+    int backfill_min = 10'000;          // records: fewer go in order
     bool create_topics = true;
     int partitions = 6;
     int replication = -1;                           // -1 = the broker's default

@@ -23,7 +23,8 @@ CatchUp::CatchUp(uint64_t cursor, std::string_view text) : live_(cursor), backfi
     bool sound = take(text, live_) && take(text, backfill_);
     for (uint64_t behind = 0; sound && !text.empty();) {
         Stretch stretch;
-        sound = take(text, stretch.from) && take(text, stretch.to) && behind <= stretch.from && stretch.from < stretch.to;
+        sound =
+            take(text, stretch.from) && take(text, stretch.to) && behind <= stretch.from && stretch.from < stretch.to;
         behind = stretch.to;
         left_.push_back(stretch);
     }

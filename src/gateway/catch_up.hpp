@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of one log goes to Kafka out of order (catch_up = "live-first"): when the link returns, the live lane leaves what
-// has piled up to the backfill lane and goes on at the end. The log's cursor is then the place up to which both are
-// done, so nothing is deleted that one of them still needs. Kafka's thread; the writer reads the text it has stored.
-// What it does not do: read logs, send, decide when.
+// What of one log goes to Kafka out of order (catch_up = "live-first"): when the link returns, the live lane leaves
+// what has piled up to the backfill lane and goes on at the end. The log's cursor is then the place up to which both
+// are done, so nothing is deleted that one of them still needs. Kafka's thread; the writer reads the text it has
+// stored. What it does not do: read logs, send, decide when.
 #pragma once
 
 #include <cstdint>
@@ -44,9 +44,9 @@ class CatchUp {
     uint64_t live_cursor() const { return live_; }
     uint64_t backfill_cursor() const { return backfill_; }
 
-    uint64_t cursor() const;              // of the log: nothing below it is owed by either
-    std::vector<Stretch> ahead() const;   // what is done above cursor()
-    std::string text() const;             // "" = it goes in order (docs/formats/store.md)
+    uint64_t cursor() const;             // of the log: nothing below it is owed by either
+    std::vector<Stretch> ahead() const;  // what is done above cursor()
+    std::string text() const;            // "" = it goes in order (docs/formats/store.md)
     static std::string key(std::string_view log_name) { return "catch-up:" + std::string(log_name); }  // in meta
 
   private:

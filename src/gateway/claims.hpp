@@ -32,8 +32,8 @@ class Claims {
     uint64_t ahead(model::Log log, uint64_t cursor) const;  // how many these are; any thread
     std::vector<Stretch> done(model::Log log, uint64_t cursor) const;
     std::vector<Stretch> free(model::Log log) const;  // not done, and not on its way; ascending, the last to the end
-    // Around a change of blocks in [from, to). False: kafka has some of it. cursor: kafka's durable one; what lies below
-    // it is free again, as is what is ahead.
+    // Around a change of blocks in [from, to). False: kafka has some of it. cursor: kafka's durable one; what lies
+    // below it is free again, as is what is ahead.
     bool begin_change(model::Log log, uint64_t from, uint64_t to, uint64_t cursor);
     void end_change();
 
@@ -41,7 +41,7 @@ class Claims {
     struct Log {
         uint64_t claimed = 1, backfill_claimed = 1;
         bool reading = false;
-        std::vector<Stretch> left;   // without what was claimed when it was left
+        std::vector<Stretch> left;  // without what was claimed when it was left
         std::vector<Stretch> ahead;
     };
     const Log& of(model::Log log) const { return logs_[static_cast<size_t>(log)]; }

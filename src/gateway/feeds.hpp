@@ -22,9 +22,7 @@ struct Part {
     bool backfill = false;        // to <topic>.backfill; with catch_up: what the live feed has left
     uint64_t least = kLogEnd;     // the live feed: as many records waiting are left when the link returns
 
-    Claims::Lane lane() const {
-        return backfill && catch_up != nullptr ? Claims::Lane::backfill : Claims::Lane::live;
-    }
+    Claims::Lane lane() const { return backfill && catch_up != nullptr ? Claims::Lane::backfill : Claims::Lane::live; }
     // From seq on; beyond what the other feed has.
     Stretch stretch(uint64_t seq) const;
     uint64_t done(uint64_t cursor) const;

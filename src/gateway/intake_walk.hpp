@@ -86,7 +86,7 @@ class OutputWalk {
     uint64_t seq() const { return next_ - 1; }  // of the record that next() came to
     uint64_t position() const { return next_; }
     std::string incarnation(uint64_t seq) { return incarnation_at(source_, log_, seq); }
-    base::Result<model::Output> output();       // an error: it is gone
+    base::Result<model::Output> output();  // an error: it is gone
     const BlockPointer& block() const { return block_; }
 
   private:

@@ -13,7 +13,8 @@ base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Setting
     if (!feeds) return feeds.error();
     loop->feeds_ = std::move(*feeds);
     loop->backlog_ = loop->feeds_->backlog();
-    auto replicator = kafka::Replicator::create(loop->settings_, loop->feeds_->list(), *loop, metrics, clock, incarnation);
+    auto replicator =
+        kafka::Replicator::create(loop->settings_, loop->feeds_->list(), *loop, metrics, clock, incarnation);
     if (!replicator) return replicator.error();
     loop->replicator_ = std::move(*replicator);
     return loop;

@@ -136,8 +136,10 @@ base::Result<> Runtime::open() {
     if (auto opened = open_mqtt(); !opened) return opened.error();
     if (auto opened = open_events(); !opened) return opened.error();
     metrics_.healthy("store");
-    if (auto files = mqtt_tls_files(settings_.mqtt); !files.empty()) mqtt_tls_.emplace(std::move(files), metrics_, clock_);
-    if (auto files = kafka_tls_files(settings_.kafka); !files.empty()) kafka_tls_.emplace(std::move(files), metrics_, clock_);
+    if (auto files = mqtt_tls_files(settings_.mqtt); !files.empty())
+        mqtt_tls_.emplace(std::move(files), metrics_, clock_);
+    if (auto files = kafka_tls_files(settings_.kafka); !files.empty())
+        kafka_tls_.emplace(std::move(files), metrics_, clock_);
 
     for (const uint64_t seq : poison_->new_skips()) open_block_->control(model::SkipRecord{seq}, true);
     writer_->start(

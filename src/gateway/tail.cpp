@@ -22,8 +22,7 @@ std::atomic<bool> g_stop{false};
 
 // An age ("10min") or a time ("2026-05-01T06:00:00Z").
 std::optional<int64_t> since_ms(const std::string& text) {
-    if (const auto age = base::parse_duration_ns(text))
-        return base::ns_to_ms(base::SystemClock().wall_ns() - *age);
+    if (const auto age = base::parse_duration_ns(text)) return base::ns_to_ms(base::SystemClock().wall_ns() - *age);
     if (const auto time = base::parse_time_ns(text)) return base::ns_to_ms(*time);
     return std::nullopt;
 }
@@ -76,8 +75,8 @@ std::string text_line(const kafka::TailRecord& one, const std::string& prefix) {
     else
         append_value(value, one.value);
     const auto mark = one.header("tb-time");
-    return base::format("{}  {:<9} {}  {}{}{}", base::format_time_ms(one.timestamp_ms), topic, plain(std::string(one.key)),
-                        plain(std::move(value)), mark.empty() ? "" : "  time: ", mark);
+    return base::format("{}  {:<9} {}  {}{}{}", base::format_time_ms(one.timestamp_ms), topic,
+                        plain(std::string(one.key)), plain(std::move(value)), mark.empty() ? "" : "  time: ", mark);
 }
 
 }  // namespace

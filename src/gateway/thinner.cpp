@@ -69,9 +69,8 @@ std::optional<ThinPlan> Thinner::plan(const Try& what, const ThinLimits& limits)
                                    Mode::evict);
             });
         case Step::drop_kept:
-            return oldest(limits.free, [&](const Stretch& s) {
-                return plan_drop_kept(s, std::min(s.to, limits.intake_to_now));
-            });
+            return oldest(limits.free,
+                          [&](const Stretch& s) { return plan_drop_kept(s, std::min(s.to, limits.intake_to_now)); });
     }
     return std::nullopt;
 }

@@ -4,9 +4,9 @@
 #include <sys/stat.h>
 
 #include "base/certificates.hpp"
+#include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "base/files.hpp"
 
 namespace tributary::gateway {
 namespace {
@@ -27,8 +27,12 @@ TlsFiles kafka_tls_files(const config::KafkaSettings& settings) {
         const auto found = settings.properties.find(name);
         return found == settings.properties.end() ? std::string() : found->second;
     };
-    return {"kafka", property("ssl.ca.location"), property("ssl.certificate.location"), property("ssl.key.location"),
-            property("ssl.key.password"), property("ssl.keystore.location")};
+    return {"kafka",
+            property("ssl.ca.location"),
+            property("ssl.certificate.location"),
+            property("ssl.key.location"),
+            property("ssl.key.password"),
+            property("ssl.keystore.location")};
 }
 
 TlsWatch::TlsWatch(TlsFiles files, metrics::Registry& metrics, const base::Clock& clock)
@@ -69,8 +73,10 @@ bool TlsWatch::fits() {
     base::Result<> pair;
     std::string password = files_.password;
     if (files_.side == "mqtt" && !files_.other.empty())
-        if (const auto secret = base::read_file(files_.other)) password = secret->substr(0, secret->find_first_of("\r\n"));
-    if (!files_.cert.empty()) pair = base::check_pair(files_.cert, files_.key.empty() ? files_.cert : files_.key, password);
+        if (const auto secret = base::read_file(files_.other))
+            password = secret->substr(0, secret->find_first_of("\r\n"));
+    if (!files_.cert.empty())
+        pair = base::check_pair(files_.cert, files_.key.empty() ? files_.cert : files_.key, password);
     if (pair && !files_.ca.empty())
         if (auto end = base::certificate_end_ns(files_.ca); !end) pair = end.error();
     if (pair) return true;

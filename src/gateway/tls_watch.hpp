@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The certificates and keys of one side, MQTT's or Kafka's: until when they hold, and when other ones are there, whether
-// these fit together. Files may come one after the other: nothing is switched before key and certificate are a pair and
-// have stood still for two looks. Owned by Runtime, control's thread. What it does not do: connect (session, kafka).
+// The certificates and keys of one side, MQTT's or Kafka's: until when they hold, and when other ones are there,
+// whether these fit together. Files may come one after the other: nothing is switched before key and certificate are a
+// pair and have stood still for two looks. Owned by Runtime, control's thread. What it does not do: connect (session,
+// kafka).
 #pragma once
 
 #include <cstdint>

@@ -103,8 +103,8 @@ class Writer {
     struct Pending {
         std::map<model::Log, std::pair<std::string, uint32_t>> blocks;
         store::Cursors cursors;
-        model::Ledger ledger;        // of the engine: goes with its outputs
-        model::Ledger kafka_ledger;  // goes with kafka's cursors
+        model::Ledger ledger;                                 // of the engine: goes with its outputs
+        model::Ledger kafka_ledger;                           // goes with kafka's cursors
         std::map<std::string, std::string> meta, kafka_meta;  // kafka's belongs to its cursors
         std::optional<store::Checkpoint> checkpoint;
         std::optional<uint64_t> context_floor;  // in force when these outputs are in the store

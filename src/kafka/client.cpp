@@ -116,10 +116,22 @@ namespace {
 
 // Whoever set them meant the producer; a consumer would complain about each.
 bool of_producers_only(const std::string& name) {
-    static constexpr std::array kNames{"linger.ms",          "batch.",           "compression.", "queue.buffering.",
-                                       "message.timeout.ms", "delivery.timeout", "acks",         "request.required.acks",
-                                       "enable.idempotence", "enable.gapless",   "transaction.", "partitioner",
-                                       "sticky.partitioning", "retries",         "message.send.max.retries", "debug"};
+    static constexpr std::array kNames{"linger.ms",
+                                       "batch.",
+                                       "compression.",
+                                       "queue.buffering.",
+                                       "message.timeout.ms",
+                                       "delivery.timeout",
+                                       "acks",
+                                       "request.required.acks",
+                                       "enable.idempotence",
+                                       "enable.gapless",
+                                       "transaction.",
+                                       "partitioner",
+                                       "sticky.partitioning",
+                                       "retries",
+                                       "message.send.max.retries",
+                                       "debug"};
     return std::any_of(kNames.begin(), kNames.end(), [&](const char* prefix) { return name.starts_with(prefix); });
 }
 
@@ -127,12 +139,10 @@ bool of_producers_only(const std::string& name) {
 
 base::Result<Owned<rd_kafka_t>> make_consumer(const config::Settings& settings, const std::string& brokers,
                                               const std::string& group) {
-    std::vector<std::pair<std::string, std::string>> values{{"bootstrap.servers", brokers},
-                                                            {"client.id", "tributary-" + settings.gateway.id},
-                                                            {"isolation.level", "read_committed"},
-                                                            {"enable.auto.commit", "false"},
-                                                            {"enable.partition.eof", "true"},
-                                                            {"log_level", "2"}};
+    std::vector<std::pair<std::string, std::string>> values{
+        {"bootstrap.servers", brokers},        {"client.id", "tributary-" + settings.gateway.id},
+        {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"},
+        {"enable.partition.eof", "true"},      {"log_level", "2"}};
     if (!group.empty()) values.emplace_back("group.id", group);
     for (const auto& [name, value] : settings.kafka.properties)
         if (!of_producers_only(name)) values.emplace_back(name, value);

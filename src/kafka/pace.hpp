@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How fast the backlog goes beside live data (backfill_share): a batch, then a pause in proportion to the time the
-// batch took. A link that is slow or a broker that throttles makes the batches take longer and so the pauses, too. Owned
-// by the replicator's thread; boot time. It knows nothing of Kafka.
+// batch took. A link that is slow or a broker that throttles makes the batches take longer and so the pauses, too.
+// Owned by the replicator's thread; boot time. It knows nothing of Kafka.
 #pragma once
 
 #include <cstddef>

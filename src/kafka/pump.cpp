@@ -79,7 +79,8 @@ bool Pump::flush(int64_t timeout_ns) {
 
 void Pump::advance() {
     const int64_t now_ns = clock_.boot_ns();
-    if (!restart_as_ && sending_ == Sending::singly && !(exact_ && exact_->open()) && std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
+    if (!restart_as_ && sending_ == Sending::singly && !(exact_ && exact_->open()) &&
+        std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
             return !lane.rewind_wanted && (lane.singly_done() || (lane.held_until_ns != 0 && lane.flying() == 0));
         }))
         restart(Sending::batched, "");
@@ -132,9 +133,9 @@ void Pump::begin_rotation() {
     auto conf = producer_conf(settings_, brokers_, sending_);
     const auto trial = conf ? make_producer(std::move(*conf)) : base::Result<Owned<rd_kafka_t>>(conf.error());
     if (!trial) {
-        metrics_.degraded("tls-kafka", "TRB-TLS-002",
-                          "the new certificate files of kafka are not used, the ones before stay in force: " +
-                              trial.error().message);
+        metrics_.degraded(
+            "tls-kafka", "TRB-TLS-002",
+            "the new certificate files of kafka are not used, the ones before stay in force: " + trial.error().message);
         return;
     }
     if (producer_) rotate_until_ns_ = clock_.boot_ns() + kRotateNs;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pump: the Replicator itself. It ties the lanes (what is on its way), one producer life after the other, the stamp
 // rule and the topic check together. Its members stand in four files: pump.cpp (a step, the producer's lives),
-// pump_events.cpp (what librdkafka says), pump_send.cpp (brokers, topics, sending), pump_transact.cpp (exactly-once). One
-// thread; wake() and status() any.
+// pump_events.cpp (what librdkafka says), pump_send.cpp (brokers, topics, sending), pump_transact.cpp (exactly-once).
+// One thread; wake() and status() any.
 #pragma once
 
 #include <algorithm>
@@ -29,8 +29,8 @@ inline constexpr int64_t kGatherReportsNs =
 inline constexpr int64_t kSilenceNs = 15 * base::kNsPerSecond;  // in flight and no report: are the brokers still there?
 inline constexpr int64_t kHoldNs = 10 * base::kNsPerSecond;     // before a topic that would not do is tried again
 inline constexpr int64_t kDrainNs = 5 * base::kNsPerSecond;     // for what is on the wire when a producer ends
-inline constexpr int64_t kTransactionNs = base::kNsPerSecond;  // a transaction is open for about so long
-inline constexpr int kTransactMs = 300;                        // one call that waits for the coordinator
+inline constexpr int64_t kTransactionNs = base::kNsPerSecond;   // a transaction is open for about so long
+inline constexpr int kTransactMs = 300;                         // one call that waits for the coordinator
 inline constexpr int64_t kSuspicionNs = 5 * base::kNsPerSecond;  // for another gateway of our name to show itself
 inline constexpr int64_t kRotateNs = 30 * base::kNsPerSecond;    // for what is in flight when certificates change
 inline constexpr int64_t kFirstCheckMs = 200, kLongestCheckMs = 2'000;
@@ -163,7 +163,7 @@ class Pump final : public Replicator {
     bool progress_missing_ = false;      // its topic
     int64_t progress_retry_ns_ = 0;
     bool suspicious_ = false, ended_ = false;  // we were fenced: by whom? and: another gateway sends in our name
-    record::Progress known_;             // the newest that we read or committed
+    record::Progress known_;                   // the newest that we read or committed
 
     Sending sending_ = Sending::batched;
     std::optional<Sending> restart_as_;  // the producer is to end; no more is sent with it

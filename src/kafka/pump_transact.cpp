@@ -18,7 +18,8 @@ bool Pump::transact() {
 }
 
 bool Pump::closing() const {
-    return ending_ || rotate_until_ns_ != 0 || exact_->records() >= kWindow || clock_.boot_ns() - exact_->opened_ns() >= kTransactionNs;
+    return ending_ || rotate_until_ns_ != 0 || exact_->records() >= kWindow ||
+           clock_.boot_ns() - exact_->opened_ns() >= kTransactionNs;
 }
 
 bool Pump::begin_life() {
@@ -32,7 +33,8 @@ bool Pump::begin_life() {
         if (writer != run_ && exact_->stored() != known_) {
             ended_ = true;
             const auto text = base::format(
-                "another gateway named \"{}\" (run {}) sends to this Kafka cluster and has taken over; this one does not "
+                "another gateway named \"{}\" (run {}) sends to this Kafka cluster and has taken over; this one does "
+                "not "
                 "send any more and keeps everything. Give one of them another gateway.id, then restart it",
                 settings_.gateway.id, writer);
             base::log::error("TRB-KAFKA-008: {}", text);
@@ -65,7 +67,8 @@ void Pump::adopt() {
     }
     if (strange.empty()) return;
     const auto text = base::format(
-        "Kafka has committed records of this gateway that this store does not have: {}. The store was rolled back, or it "
+        "Kafka has committed records of this gateway that this store does not have: {}. The store was rolled back, or "
+        "it "
         "is a copy. Nothing is skipped: everything from the store's own cursors on is sent, under new ids",
         strange);
     base::log::error("TRB-KAFKA-009: {}", text);

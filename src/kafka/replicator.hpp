@@ -80,7 +80,8 @@ struct Status {              // copied out for status; times are wall ns
 
 class Replicator {
   public:
-    // feeds: in order of priority (events first, intake last). run: the store's incarnation, for transactions. Does not connect; step() does.
+    // feeds: in order of priority (events first, intake last). run: the store's incarnation, for transactions. Does not
+    // connect; step() does.
     static base::Result<std::unique_ptr<Replicator>> create(const config::Settings& settings, std::vector<Feed*> feeds,
                                                             Progress& progress, metrics::Registry& metrics,
                                                             const base::Clock& clock, const std::string& run = {});
@@ -92,7 +93,8 @@ class Replicator {
     virtual void wake() = 0;
     // Waits until everything in flight is delivered, at most timeout_ns. True = nothing is left in flight.
     virtual bool flush(int64_t timeout_ns) = 0;
-    // Other certificates are in place: a producer with them takes over when this one has nothing on its way. Any thread.
+    // Other certificates are in place: a producer with them takes over when this one has nothing on its way. Any
+    // thread.
     virtual void rotate() = 0;
     virtual Status status() const = 0;  // any thread
 };

@@ -55,13 +55,15 @@ base::Error no_answer(rd_kafka_resp_err_t error, const config::Settings& setting
 
 base::Result<> Reading::begin(const config::Settings& settings, const TailOptions& options) {
     const struct rd_kafka_metadata* raw = nullptr;
-    if (const auto error = rd_kafka_metadata(consumer_.get(), 1, nullptr, &raw, kAskMs); error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (const auto error = rd_kafka_metadata(consumer_.get(), 1, nullptr, &raw, kAskMs);
+        error != RD_KAFKA_RESP_ERR_NO_ERROR)
         return no_answer(error, settings);
     const Owned<const struct rd_kafka_metadata> metadata(raw);
     for (const auto& wanted : options.topics)
         if (std::none_of(metadata->topics, metadata->topics + metadata->topic_cnt,
                          [&](const auto& one) { return wanted == one.topic; }))
-            return base::Error{"TRB-KAFKA-005", base::format("this cluster has no topic \"{}\", or does not show it", wanted)};
+            return base::Error{"TRB-KAFKA-005",
+                               base::format("this cluster has no topic \"{}\", or does not show it", wanted)};
     const std::string prefix = settings.kafka.prefix + ".";
     for (int i = 0; i < metadata->topic_cnt; i++) {
         const auto& one = metadata->topics[i];
@@ -122,8 +124,9 @@ base::Result<> Reading::run(const TailOptions& options, const std::function<bool
             continue;
         }
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return base::Error{"TRB-KAFKA-006", base::format("{} [{}]: {}", rd_kafka_topic_name(message->rkt),
-                                                             message->partition, rd_kafka_message_errstr(message.get()))};
+            return base::Error{"TRB-KAFKA-006",
+                               base::format("{} [{}]: {}", rd_kafka_topic_name(message->rkt), message->partition,
+                                            rd_kafka_message_errstr(message.get()))};
         if (!options.follow && message->offset >= partition.end) {
             partition.done = true;
             continue;
@@ -140,7 +143,8 @@ base::Result<> Reading::run(const TailOptions& options, const std::function<bool
             const char* name = nullptr;
             const void* value = nullptr;
             size_t size = 0;
-            for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+            for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
+                 i++)
                 record.headers.emplace_back(name, std::string_view(static_cast<const char*>(value), size));
         }
         if (!take(record)) break;

@@ -18,10 +18,10 @@
 namespace tributary::kafka {
 
 struct TailOptions {
-    std::vector<std::string> topics;       // full names; none = all of the prefix
-    std::optional<int64_t> since_ms;       // record timestamp; else:
-    std::optional<int64_t> last;           // so many of each partition; else only what comes
-    bool follow = true;                    // false: ends where the topics ended at the start
+    std::vector<std::string> topics;  // full names; none = all of the prefix
+    std::optional<int64_t> since_ms;  // record timestamp; else:
+    std::optional<int64_t> last;      // so many of each partition; else only what comes
+    bool follow = true;               // false: ends where the topics ended at the start
 };
 
 // Views are valid during the call.

@@ -33,8 +33,8 @@ void create_topics(rd_kafka_t* client, rd_kafka_queue_t* queue, const std::vecto
     std::vector<Owned<rd_kafka_NewTopic_t>> topics;
     std::vector<rd_kafka_NewTopic_t*> pointers;
     for (const auto& name : names) {
-        topics.emplace_back(
-            rd_kafka_NewTopic_new(name.c_str(), name.ends_with(".progress") ? 1 : settings.partitions, settings.replication, text.data(), text.size()));
+        topics.emplace_back(rd_kafka_NewTopic_new(name.c_str(), name.ends_with(".progress") ? 1 : settings.partitions,
+                                                  settings.replication, text.data(), text.size()));
         if (!topics.back()) continue;
         // Of a gateway only its newest word counts.
         if (name.ends_with(".status")) rd_kafka_NewTopic_set_config(topics.back().get(), "cleanup.policy", "compact");

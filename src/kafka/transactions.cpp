@@ -25,10 +25,12 @@ Outcome judge(rd_kafka_error_t* raw, const std::string& id) {
     const auto code = rd_kafka_error_code(error.get());
     std::string why = rd_kafka_error_string(error.get());
     if (fencing(code)) return {Kind::fenced, std::move(why)};
-    if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
-        why += base::format(" (this user needs Write and Describe on the transactional id \"{}\" and Read on the group "
-                            "of that name)",
-                            id);
+    if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
+        code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+        why += base::format(
+            " (this user needs Write and Describe on the transactional id \"{}\" and Read on the group "
+            "of that name)",
+            id);
     const bool again = rd_kafka_error_is_retriable(error.get()) != 0 && rd_kafka_error_is_fatal(error.get()) == 0 &&
                        rd_kafka_error_txn_requires_abort(error.get()) == 0;
     return {again || code == RD_KAFKA_RESP_ERR__TIMED_OUT ? Kind::again : Kind::failed, std::move(why)};
@@ -64,8 +66,8 @@ Outcome Transactions::begin_life(rd_kafka_t* producer, int timeout_ms) {
     return outcome;
 }
 
-// By a consumer that joins no group: asked for by an admin request of a producer, librdkafka (2.0 to 2.10 at least) follows
-// a null pointer when the broker is not the coordinator any more.
+// By a consumer that joins no group: asked for by an admin request of a producer, librdkafka (2.0 to 2.10 at least)
+// follows a null pointer when the broker is not the coordinator any more.
 Outcome Transactions::read(int timeout_ms) {
     if (!reader_) {
         auto made = make_consumer(settings_, brokers_, id_);
@@ -109,8 +111,7 @@ Outcome Transactions::commit(rd_kafka_t* producer, const record::Progress& progr
         text.copy(static_cast<char*>(one.metadata), text.size());
         one.metadata_size = text.size();
         const Mine<rd_kafka_consumer_group_metadata_t> group(rd_kafka_consumer_group_metadata_new(id_.c_str()));
-        auto outcome =
-            judge(rd_kafka_send_offsets_to_transaction(producer, list.get(), group.get(), timeout_ms), id_);
+        auto outcome = judge(rd_kafka_send_offsets_to_transaction(producer, list.get(), group.get(), timeout_ms), id_);
         if (!(outcome == Kind::done)) return outcome;
         offsets_sent_ = true;
         stored_ = progress;  // if it fails this is read again

@@ -2,6 +2,8 @@
 #include "mqtt/connect_options.hpp"
 
 #include <algorithm>
+#include <mutex>
+#include <utility>
 
 #include "base/files.hpp"
 #include "base/log.hpp"
@@ -28,6 +30,24 @@ base::Result<std::string> read_secret(const std::string& path) {
     auto content = base::read_file(path);
     if (!content) return content.error();
     return content->substr(0, content->find_first_of("\r\n"));
+}
+
+namespace {
+std::mutex g_tls_mutex;
+std::string g_tls_error;
+}  // namespace
+
+void note_tls_error(std::string_view line) {
+    while (!line.empty() && (line.back() == '\n' || line.back() == '\0')) line.remove_suffix(1);
+    // error:0A000086:SSL routines::certificate verify failed
+    if (const size_t words = line.rfind("::"); words != std::string_view::npos) line.remove_prefix(words + 2);
+    const std::lock_guard lock(g_tls_mutex);
+    g_tls_error = line;
+}
+
+std::string take_tls_error() {
+    const std::lock_guard lock(g_tls_mutex);
+    return g_tls_error.empty() ? "" : ": TLS: " + std::exchange(g_tls_error, {});
 }
 
 base::Result<std::string> paho_url(const std::string& url) {
@@ -99,9 +119,7 @@ base::Result<std::unique_ptr<ConnectOptions>> ConnectOptions::create(const confi
         made->ssl_.verify = from.verify ? 1 : 0;
         made->ssl_.sslVersion = MQTT_SSL_VERSION_DEFAULT;
         made->ssl_.ssl_error_cb = [](const char* text, size_t size, void*) {
-            std::string_view line(text, size);
-            while (!line.empty() && (line.back() == '\n' || line.back() == '\0')) line.remove_suffix(1);
-            base::log::warning("mqtt: TLS: {}", line);
+            note_tls_error({text, size});
             return 1;
         };
         if (from.ca.empty()) made->ssl_.CApath = "/etc/ssl/certs";

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -16,6 +17,10 @@ namespace tributary::mqtt {
 
 // A secret file's first line, without its end: how editors and `systemd-creds` leave it.
 base::Result<std::string> read_secret(const std::string& path);
+
+// What OpenSSL says stands beside Paho's own error, which only tells that it failed. Any thread; taken once.
+void note_tls_error(std::string_view line);
+std::string take_tls_error();  // "" = none; with a colon and a blank in front
 
 class ConnectOptions {
   public:

@@ -17,6 +17,9 @@ namespace {
     if (!settings.tls.key.empty()) tls.set_private_key(settings.tls.key);
     tls.set_enable_server_cert_auth(settings.tls.verify);
     tls.set_verify(settings.tls.verify);
+    if (!settings.tls.key_password_file.empty())
+        if (const auto secret = read_secret(settings.tls.key_password_file)) tls.set_private_key_password(*secret);
+    tls.set_error_handler([](const std::string& line) { note_tls_error(line); });
     return tls;
 }
 

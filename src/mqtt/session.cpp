@@ -201,8 +201,8 @@ void PahoSession::connected(bool session_present, const char* url) {
 
 void PahoSession::connection_failed(const char* why, int code) {
     connecting_ = false;
-    const std::string text = base::format("{}{}", why != nullptr ? why : "connection refused or not reachable",
-                                          code != 0 ? base::format(" (code {})", code) : "");
+    const std::string text = base::format("{}{}{}", why != nullptr ? why : "connection refused or not reachable",
+                                          code != 0 ? base::format(" (code {})", code) : "", take_tls_error());
     {
         const std::lock_guard lock(mutex_);
         error_ = text;

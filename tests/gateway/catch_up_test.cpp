@@ -101,9 +101,7 @@ struct World {
     std::string stored;
     std::vector<int> live_got, backfill_got;  // by seq; without a crash each once in all
 
-    Stretch next(bool is_live) const {
-        return is_live ? state.live(live.position) : state.backfill(backfill.position);
-    }
+    Stretch next(bool is_live) const { return is_live ? state.live(live.position) : state.backfill(backfill.position); }
     void send(bool is_live) {
         auto& lane = is_live ? live : backfill;
         const auto stretch = next(is_live);
@@ -160,7 +158,8 @@ TEST_CASE("catch-up: at random, every record is sent once, and after a crash non
                     w.settle(false, w.backfill.cursor + random() % 60);
                     break;
                 case 6:  // the link returns
-                    if (const uint64_t from = w.state.live(w.live.furthest).from; random() % 3 == 0 && w.end > from + 10)
+                    if (const uint64_t from = w.state.live(w.live.furthest).from;
+                        random() % 3 == 0 && w.end > from + 10)
                         splits += w.state.leave(from, w.end) ? 1 : 0;
                     break;
                 case 7: {  // trouble: back to the cursor

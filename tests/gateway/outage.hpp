@@ -180,7 +180,8 @@ class FakeKafka final : public kafka::Progress {
     }
     void advanced(model::Log log, uint64_t cursor, model::Ledger&& delta) override {
         if (log != model::Log::status)
-            box_.writer->kafka_progress(log, cursor, std::move(delta), feeds_->gone(log, cursor), feeds_->catch_up(log));
+            box_.writer->kafka_progress(log, cursor, std::move(delta), feeds_->gone(log, cursor),
+                                        feeds_->catch_up(log));
     }
     void refused(model::RefusedRecord&&) override { FAIL("nothing is refused here"); }
     uint64_t incomplete() const { return feeds_->context_incomplete(); }

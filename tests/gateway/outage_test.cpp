@@ -164,7 +164,7 @@ TEST_CASE("outage: live-first: one after the other, new data at once, the backlo
         }
     }
     const auto rounds = static_cast<uint64_t>(plan.seconds / kAway);
-    CHECK(behind == rounds);                                      // there was a backlog each time,
+    CHECK(behind == rounds);                                        // there was a backlog each time,
     CHECK(current == rounds * static_cast<uint64_t>(plan.series));  // and the newest readings came before it
     REQUIRE(settle(*box));
     drain_all(*box, *kafka, arrived);
@@ -173,9 +173,10 @@ TEST_CASE("outage: live-first: one after the other, new data at once, the backlo
     report("outage, live-first", plan, *box, arrived, context_readings(plan, every));
     thinned += box->writer->ladder().thinned;
     most_bytes = std::max(most_bytes, box->store.most_bytes.load());
-    std::printf("outage, live-first: %llu outages, %llu restarts, %llu messages thinned, out of order in a topic %llu\n",
-                static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(restarts),
-                static_cast<unsigned long long>(thinned), static_cast<unsigned long long>(arrived.reordered));
+    std::printf(
+        "outage, live-first: %llu outages, %llu restarts, %llu messages thinned, out of order in a topic %llu\n",
+        static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(restarts),
+        static_cast<unsigned long long>(thinned), static_cast<unsigned long long>(arrived.reordered));
     CHECK(thinned > 0);
     CHECK(most_bytes <= plan.cap_bytes);
     CHECK(arrived.reordered == 0);

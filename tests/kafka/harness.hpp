@@ -21,7 +21,8 @@ class Cluster {
     explicit Cluster(bool with_topics = true, int partitions = 3)
         : host_(rd_kafka_new(RD_KAFKA_PRODUCER, quiet(), nullptr, 0)), cluster_(rd_kafka_mock_cluster_new(host_, 1)) {
         if (!with_topics) return;
-        for (const char* topic : {"t.readings", "t.windows", "t.events", "t.late", "t.dead", "t.readings.backfill", "t.progress"})
+        for (const char* topic :
+             {"t.readings", "t.windows", "t.events", "t.late", "t.dead", "t.readings.backfill", "t.progress"})
             rd_kafka_mock_topic_create(cluster_, topic, partitions, 1);
     }
     ~Cluster() { rd_kafka_mock_cluster_destroy(cluster_), rd_kafka_destroy(host_); }

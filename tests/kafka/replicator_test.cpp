@@ -67,7 +67,8 @@ TEST_CASE("50,000 records arrive complete, in order, once") {
 
 TEST_CASE("the backlog goes beside live data, to a topic of its own, and has the rest of the time off") {
     Cluster cluster;
-    NumberFeed live(model::Log::windows, "t.windows", 2'000), backlog(model::Log::intake, "t.readings.backfill", 40'000);
+    NumberFeed live(model::Log::windows, "t.windows", 2'000),
+        backlog(model::Log::intake, "t.readings.backfill", 40'000);
     backlog.apart = true;
     Rig rig({&live, &backlog}, cluster.brokers());
     rig.settings.kafka.backfill_share = 5;
@@ -84,8 +85,8 @@ TEST_CASE("the backlog goes beside live data, to a topic of its own, and has the
     CHECK(live.links == 1);
 }
 
-// The mock cluster has transactions, but forgets our place in them and fences nobody: those are tested with a real Kafka
-// (tests/system/test_exactly_once.py).
+// The mock cluster has transactions, but forgets our place in them and fences nobody: those are tested with a real
+// Kafka (tests/system/test_exactly_once.py).
 TEST_CASE("exactly-once: transactions over an outage, in order, with messages of several records and none") {
     Cluster cluster;
     NumberFeed events(model::Log::events, "t.events", 50), intake(model::Log::intake, "t.readings", 25'000);
@@ -97,7 +98,8 @@ TEST_CASE("exactly-once: transactions over an outage, in order, with messages of
     rig.replicator = std::move(*made);
     REQUIRE(run_until(*rig.replicator, [&] { return rig.book.cursors[model::Log::intake] > 1; }));
     cluster.down();
-    run_until(*rig.replicator, [] { return false; }, 2);
+    run_until(
+        *rig.replicator, [] { return false; }, 2);
     cluster.up();
     REQUIRE(rig.until_cursor(model::Log::intake, 25'001, 120));
     REQUIRE(rig.until_cursor(model::Log::events, 51));

@@ -92,7 +92,7 @@ def test_a_second_gateway_of_the_same_name(mosquitto, make_gateway, kafka, prefi
     publish_all(mosquitto.port, numbered(500), rate=500)
     settled(first, 500)
     # The same name on another box: its own store, its own broker session.
-    second = make_gateway(mqtt_port=mosquitto.port, kafka=EXACTLY, mqtt='client_id = "another-box"')
+    second = make_gateway("other", mqtt_port=mosquitto.port, kafka=EXACTLY, mqtt='client_id = "another-box"')
     second.start()
     second.wait_status(lambda s: s["mqtt"]["connected"], 30, "the second one at the broker")
     time.sleep(1)

@@ -44,7 +44,7 @@ def test_what_stands_there_and_what_comes(mosquitto, make_gateway, kafka, prefix
 
     child = subprocess.Popen([BINARY, "tail", "--config", gateway.config, "--json", "readings"], stdout=subprocess.PIPE, text=True)
     try:
-        load = Background(publish_all, mosquitto.port, numbered(400, start=1_000), rate=20)  # it begins at the end, whenever it gets there
+        load = Background(publish_all, mosquitto.port, numbered(100, start=1_000), rate=20)  # it begins at the end, whenever it gets there
         line = json.loads(child.stdout.readline())
         load.finish(60)
         assert line["value"]["series"].startswith("factory/")

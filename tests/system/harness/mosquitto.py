@@ -55,13 +55,13 @@ def make_certificates(folder):
         subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60)
 
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=test authority")
+    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-days", "60", "-subj", "/CN=test authority")
     for name in ("server", "client"):
         issue(folder, name)
     return folder
 
 
-def issue(folder, name, host="localhost", days=2):
+def issue(folder, name, host="localhost", days=60):
     """<name>.pem and <name>.key, signed by the folder's authority; days below 0: ended already."""
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
