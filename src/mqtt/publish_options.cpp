@@ -19,7 +19,6 @@ namespace {
     tls.set_verify(settings.tls.verify);
     if (!settings.tls.key_password_file.empty())
         if (const auto secret = read_secret(settings.tls.key_password_file)) tls.set_private_key_password(*secret);
-    tls.set_error_handler([](const std::string& line) { note_tls_error(line); });
     return tls;
 }
 

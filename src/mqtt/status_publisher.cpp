@@ -83,7 +83,7 @@ base::Result<std::string> probe(const config::MqttSettings& settings, const std:
             client.disconnect()->wait_for(std::chrono::seconds(2));
             return base::format("MQTT broker {} lets us in", one);
         } catch (const std::exception& failed) {
-            tried += (tried.empty() ? "" : "; ") + one + ": " + failed.what() + take_tls_error();
+            tried += (tried.empty() ? "" : "; ") + one + ": " + failed.what();
         }
     }
     return base::Error{"TRB-MQTT-002", base::format("cannot connect to the MQTT broker: {}", tried)};
