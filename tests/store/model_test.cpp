@@ -205,11 +205,11 @@ void Model::read_one() {
         break;
     }
     if (reference_.next_of(log) <= seq) CHECK(!block->has_value());
-    const auto priority = static_cast<uint8_t>(random_() % 4);
-    const auto of_class = reader->block_of_class(log, seq, priority);
+    const auto block_class = static_cast<uint8_t>(random_() % 4);
+    const auto of_class = reader->block_of_class(log, seq, block_class);
     if (!of_class.ok()) FAIL(of_class.error().text());
     for (const auto& kept : reference_.blocks[log]) {
-        if (kept.seq < seq || kept.seq < store_->first_seq(log) || kept.priority != priority) continue;
+        if (kept.seq < seq || kept.seq < store_->first_seq(log) || kept.block_class != block_class) continue;
         REQUIRE(of_class->has_value());
         CHECK((*of_class)->first_seq == kept.seq);
         CHECK((*of_class)->body == kept.body);
@@ -252,10 +252,12 @@ bool Model::thin_step(Step& step) {
     if (blocks.empty()) return false;
     const auto& first = blocks[random_() % blocks.size()];
     const uint64_t to = first.seq + 1 + random_() % 60;
-    Cut cut{log, first.seq, to, first.priority, {}};
+    const uint8_t block_class = first.block_class;
+    const uint64_t from = first.seq;
+    Cut cut{log, {}};
     uint64_t records = 0;
     for (const auto& block : blocks) {
-        if (!Reference::goes(cut, block)) continue;
+        if (block.block_class != block_class || block.seq < from || block.end() > to) continue;
         records += block.count;
         auto& rows = cut.kept;
         if (!rows.empty() && rows.back().first_seq + rows.back().count == block.seq && random_() % 4 != 0) {
@@ -266,13 +268,13 @@ bool Model::thin_step(Step& step) {
         REQUIRE(row.ok());
         REQUIRE(row->has_value());
         rows.push_back({block.seq, block.count, (**row).first_time_ns, (**row).last_time_ns,
-                        static_cast<uint8_t>(std::min(cut.priority + 1, 3)), (**row).incarnation,
+                        static_cast<uint8_t>(std::min(block_class + 1, 3)), (**row).incarnation,
                         body_of(log, transactions_, block.body.size() / 4)});
     }
     if (records == 0) return false;
     step.batch.cut = std::move(cut);
     step.add(reference_, Log::thinned, 1 + static_cast<uint32_t>(records / 8), random_() % 600);
-    step.batch.appends.back().priority = static_cast<uint8_t>(1 + random_() % 3);
+    step.batch.appends.back().block_class = static_cast<uint8_t>(1 + random_() % 3);
     step.add(reference_, Log::gaps, 1, 40);
     step.batch.ledger.logs[Log::thinned].appended = step.batch.appends.front().count;
     step.batch.ledger.logs[Log::gaps].appended = 1;

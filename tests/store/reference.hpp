@@ -17,7 +17,7 @@ struct Reference {
         uint64_t seq = 0;
         uint32_t count = 0;
         std::string body;
-        uint8_t priority = 0;
+        uint8_t block_class = 0;
         uint64_t end() const { return seq + count; }
     };
     std::map<model::Log, std::deque<Kept>> blocks;
@@ -32,20 +32,18 @@ struct Reference {
         const auto found = next.find(log);
         return found == next.end() ? 1 : found->second;
     }
-    static bool goes(const Cut& cut, const Kept& block) {
-        return block.priority == cut.priority && block.seq >= cut.from_seq && block.end() <= cut.to_seq;
-    }
+    static bool goes(const Cut& cut, const Kept& block) { return cut.takes(block.seq, block.end()); }
     void apply(const Cut& cut) {
         auto& mine = blocks[cut.log];
         std::erase_if(mine, [&](const Kept& block) { return goes(cut, block); });
-        for (const auto& k : cut.kept) mine.push_back({k.first_seq, k.count, k.body, k.priority});
+        for (const auto& k : cut.kept) mine.push_back({k.first_seq, k.count, k.body, k.block_class});
         std::sort(mine.begin(), mine.end(), [](const Kept& a, const Kept& b) { return a.seq < b.seq; });
     }
     void apply(const Batch& batch) {
         if (batch.cut) apply(*batch.cut);
         for (const auto& append : batch.appends) {
             blocks[append.log].push_back(
-                {next_of(append.log), append.count, std::string(append.body), append.priority});
+                {next_of(append.log), append.count, std::string(append.body), append.block_class});
             next[append.log] = next_of(append.log) + append.count;
         }
         for (const auto& [name, position] : batch.cursors) cursors[name] = position;
@@ -81,9 +79,9 @@ inline std::string Reference::differs(const Store& store, Reader& reader) const 
             if (!block) return name + ": " + block.error().text();
             if (!*block) return difference(name + ": no block", kept.seq, 0);
             if ((**block).first_seq != kept.seq) return difference(name + ": block", kept.seq, (**block).first_seq);
-            if ((**block).priority != kept.priority)
-                return difference(name + ": class of block " + std::to_string(kept.seq), kept.priority,
-                                  (**block).priority);
+            if ((**block).block_class != kept.block_class)
+                return difference(name + ": class of block " + std::to_string(kept.seq), kept.block_class,
+                                  (**block).block_class);
             if ((**block).count != kept.count || (**block).body != kept.body)
                 return difference(name + ": body or count of block", kept.seq, (**block).count);
         }

@@ -48,8 +48,7 @@ TEST_CASE("what is too big for a row is refused, and the store goes on as it was
     batches.push_back({});
     batches.back().configs.emplace_back(1, huge);
     batches.push_back({});
-    batches.back().cut =
-        Cut{Log::intake, 1, 6, 0, {{1, 5, 0, 0, 1, store->incarnation(), body_of(Log::intake, 1, kMost + 1)}}};
+    batches.back().cut = Cut{Log::intake, {{1, 5, 0, 0, 1, store->incarnation(), body_of(Log::intake, 1, kMost + 1)}}};
     for (const auto& batch : batches) {
         const auto refused = store->commit(batch);
         REQUIRE(!refused.ok());

@@ -133,7 +133,8 @@ def test_servers_that_are_not_who_they_should_be(server, word, authority, tmp_pa
         gateway.start()
         status = gateway.wait_status(lambda s: not well(s, "kafka") and not well(s, "mqtt"), 60, "both sides refused")
         assert not status["mqtt"]["connected"] and not status["kafka"]["connected"]
-        assert "certificate verify failed" in status["mqtt"]["error"]
+        if server == "ended":  # of a wrong name Paho says only that it failed
+            assert "certificate verify failed" in status["mqtt"]["error"]
     finally:
         kafka.stop()
 
