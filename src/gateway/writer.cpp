@@ -176,17 +176,6 @@ void Writer::events_progress(uint64_t cursor) {
     merge_locked(std::move(part), clock_.boot_ns() + kCursorDelay);
 }
 
-void Writer::refused(const model::RefusedRecord& record) {
-    model::OutputBlockWriter block;
-    block.add(record);
-    Pending part;
-    part.bytes = block.data().size();
-    part.blocks[model::Log::refused] = {block.take(), 1};
-    part.time_ns = record.time_ns;
-    const std::lock_guard lock(mutex_);
-    merge_locked(std::move(part), clock_.boot_ns() + settings_.gather_ns);
-}
-
 void Writer::remember(const std::string& key, const std::string& value) {
     Pending part;
     part.meta[key] = value;
@@ -366,13 +355,6 @@ bool Writer::follow_clocks(const ClosedBlock& block, uint64_t first_seq) {
         changed |= clocks_.add(first_seq + clock.index, clock.arrival_ns, clock.record);
     }
     return clocks_.time(block.newest_ns) || changed;
-}
-
-// What kafka has done beyond its cursor can be thinned like what lies below it.
-void Writer::follow_catch_up(const std::map<std::string, std::string>& meta) {
-    for (const auto log : model::kLogs)
-        if (const auto found = meta.find(CatchUp::key(model::log_name(log))); found != meta.end())
-            claims_.set_ahead(log, CatchUp(cursor(kafka_cursor(log)), found->second).ahead());
 }
 
 void Writer::name(Transaction& t) {

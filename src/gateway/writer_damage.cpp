@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of the writer that keeps the books when damage took records. Which stream a message that is gone belonged to
-// nobody knows, but when kafka has everything else of a log, what is pending is what is gone.
+// nobody knows, but when kafka has everything else of a log, what is pending is what is gone. And what Kafka refuses.
 #include <algorithm>
 
 #include "gateway/damage.hpp"
@@ -57,6 +57,18 @@ void Writer::settle_damaged_locked() {
     if (part.meta.empty()) return;
     part.meta[kDamagedLogs] = text_of(damaged_);
     merge_locked(std::move(part), clock_.boot_ns() + kDelay);
+}
+
+// Kafka will never take it.
+void Writer::refused(const model::RefusedRecord& record) {
+    model::OutputBlockWriter block;
+    block.add(record);
+    Pending part;
+    part.bytes = block.data().size();
+    part.blocks[model::Log::refused] = {block.take(), 1};
+    part.time_ns = record.time_ns;
+    const std::lock_guard lock(mutex_);
+    merge_locked(std::move(part), clock_.boot_ns() + settings_.gather_ns);
 }
 
 }  // namespace tributary::gateway

@@ -81,6 +81,13 @@ uint64_t Writer::cursor(const std::string& name) const {
     return found == cursors_.end() ? 0 : found->second;
 }
 
+// What kafka has done beyond its cursor can be thinned like what lies below it.
+void Writer::follow_catch_up(const std::map<std::string, std::string>& meta) {
+    for (const auto log : model::kLogs)
+        if (const auto found = meta.find(CatchUp::key(model::log_name(log))); found != meta.end())
+            claims_.set_ahead(log, CatchUp(cursor(kafka_cursor(log)), found->second).ahead());
+}
+
 int64_t Writer::cap_of(const store::Usage& usage) const { return std::min(settings_.max_size_bytes, usage.room_bytes); }
 
 ThinLimits Writer::thin_limits() {
