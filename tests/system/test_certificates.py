@@ -60,7 +60,8 @@ def own(authority, folder):
     return folder
 
 
-@pytest.mark.parametrize("delivery", ["", 'delivery = "exactly-once"'], ids=["at-least-once", "exactly-once"])
+@pytest.mark.parametrize("delivery", [pytest.param("", id="at-least-once"),
+                                      pytest.param('delivery = "exactly-once"', id="exactly-once", marks=pytest.mark.nightly)])
 def test_rotation_under_load(delivery, authority, tls_kafka, make_mosquitto, make_gateway, prefix, tmp_path, figure):
     name = "exactly" if delivery else "at_least"
     broker = make_mosquitto(["max_queued_messages 0"], tls_listener(authority, mutual=True))
@@ -115,7 +116,7 @@ def test_what_is_wrong_is_refused_with_the_reason(what, change, word, authority,
     assert word in text.lower(), text
 
 
-@pytest.mark.parametrize("server, word", [("elsewhere", "verify"), ("ended", "verify")])
+@pytest.mark.parametrize("server, word", [pytest.param("elsewhere", "verify", marks=pytest.mark.nightly), ("ended", "verify")])
 def test_servers_that_are_not_who_they_should_be(server, word, authority, tmp_path, make_mosquitto, make_gateway):
     kafka = Kafka(tmp_path / "kafka")
     address = kafka.demand_tls(authority, server)

@@ -55,6 +55,7 @@ def test_killed_inside_transactions(kills, restarts, mosquitto, make_gateway, ka
     judge(kafka, f"{prefix}.readings", count, figure, f"exactly_once.{kills}_kills_{restarts}_broker_restarts")
 
 
+@pytest.mark.nightly
 def test_broker_killed_inside_a_transaction(mosquitto, make_gateway, kafka, prefix, figure):
     count = 20_000
     gateway = make_gateway(mqtt_port=mosquitto.port, kafka=EXACTLY)
@@ -70,6 +71,7 @@ def test_broker_killed_inside_a_transaction(mosquitto, make_gateway, kafka, pref
     judge(kafka, f"{prefix}.readings", count, figure, "exactly_once.broker_killed")
 
 
+@pytest.mark.nightly
 def test_clean_restart_and_a_change_of_promise(mosquitto, make_gateway, kafka, prefix, figure):
     gateway = make_gateway(mqtt_port=mosquitto.port, kafka=EXACTLY)
     sent = 0

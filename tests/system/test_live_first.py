@@ -79,6 +79,7 @@ def test_killed_while_both_are_under_way(backlogged, kafka, prefix, figure):
     assert backfill.records >= AWAY // 2
 
 
+@pytest.mark.nightly
 def test_the_rest_of_the_backlog_after_the_setting_is_gone(backlogged, kafka, prefix):
     gateway, load = backlogged
     time.sleep(2)
