@@ -50,15 +50,13 @@ if [ "${1:-}" = nightly ]; then
 else
     stage "release build" scripts/build.sh release
     stage "unit tests" unit release
+    stage "sanitizer build" scripts/build.sh asan-ubsan
     stage "Kafka jars" scripts/kafka.sh install
-    # The system tests wait most of the time: they run beside the sanitizer's build and run, which stand back for them, and
-    # are shown when those are over.
+    # The system tests wait most of the time: they begin beside the sanitizer's run, and are shown when that is over.
     shown=$(mktemp)
     system_tests "not nightly" >"$shown" 2>&1 &
     system=$!
     trap 'wait $system || true; rm -f "$shown"' EXIT  # it ends what it has started by itself
-    renice -n 10 -p $$ >/dev/null
-    stage "sanitizer build" scripts/build.sh asan-ubsan
     stage "sanitizer unit tests" unit asan-ubsan
     echo "== $SECONDS s so far; system tests"
     tail -n +1 -f --pid=$system "$shown"

@@ -87,6 +87,7 @@ def test_clean_restart_and_a_change_of_promise(mosquitto, make_gateway, kafka, p
     judge(kafka, f"{prefix}.readings", sent, figure, "exactly_once.restarts")
 
 
+@pytest.mark.nightly
 def test_a_second_gateway_of_the_same_name(mosquitto, make_gateway, kafka, prefix, figure):
     first = make_gateway(mqtt_port=mosquitto.port, kafka=EXACTLY)
     first.start()
@@ -141,6 +142,7 @@ def test_rolled_back_store(mosquitto, make_gateway, kafka, prefix, figure):
     assert account.lost == [] and account.repeated == 0
 
 
+@pytest.mark.nightly
 def test_what_is_refused_spoils_no_neighbour(mosquitto, make_gateway, kafka, prefix, figure):
     # 1.2 MB is more than Kafka takes by default.
     gateway = make_gateway(mqtt_port=mosquitto.port, kafka=EXACTLY + '\n[kafka.properties]\n"message.max.bytes" = "4000000"')

@@ -60,6 +60,7 @@ def test_new_data_does_not_wait_for_the_backlog(backlogged, kafka, prefix, figur
     assert max(map(number, backfill)) < min(n for n in map(number, live) if n >= BEFORE + AWAY // 2)
 
 
+@pytest.mark.nightly
 def test_killed_while_both_are_under_way(backlogged, kafka, prefix, figure):
     gateway, load = backlogged
     for _ in range(3):
