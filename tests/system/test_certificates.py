@@ -116,7 +116,8 @@ def test_what_is_wrong_is_refused_with_the_reason(what, change, word, authority,
     assert word in text.lower(), text
 
 
-@pytest.mark.parametrize("server, word", [pytest.param("elsewhere", "verify", marks=pytest.mark.nightly), ("ended", "verify")])
+@pytest.mark.parametrize("server, word", [pytest.param("elsewhere", "verify", marks=pytest.mark.nightly),
+                                          pytest.param("ended", "verify", marks=pytest.mark.nightly)])
 def test_servers_that_are_not_who_they_should_be(server, word, authority, tmp_path, make_mosquitto, make_gateway):
     kafka = Kafka(tmp_path / "kafka")
     address = kafka.demand_tls(authority, server)

@@ -32,7 +32,7 @@ def judge(kafka, topic, count, figure, name):
     assert account.records == count
 
 
-@pytest.mark.parametrize("kills, restarts", [pytest.param(12, 2, id="12-2"),
+@pytest.mark.parametrize("kills, restarts", [pytest.param(8, 1, id="8-1"),
                                              pytest.param(100, 20, id="100-20",
                                                           marks=[pytest.mark.nightly, pytest.mark.seconds(1500)])])
 def test_killed_inside_transactions(kills, restarts, mosquitto, make_gateway, kafka, prefix, figure, seeded):
@@ -113,6 +113,7 @@ def test_a_second_gateway_of_the_same_name(mosquitto, make_gateway, kafka, prefi
     assert {json.loads(record.value)["n"] for record in mine} == set(range(12_500))
 
 
+@pytest.mark.nightly
 def test_rolled_back_store(mosquitto, make_gateway, kafka, prefix, figure):
     gateway = make_gateway(mqtt_port=mosquitto.port, kafka=EXACTLY)
     gateway.start()

@@ -13,7 +13,7 @@ from test_handover import Background
 
 BEFORE, AWAY, AFTER = 3_000, 40_000, 12_000
 TOTAL = BEFORE + AWAY + AFTER
-LIVE_FIRST = 'catch_up = "live-first"\nbackfill_share = 5\nbackfill_min = 2000'
+LIVE_FIRST = 'catch_up = "live-first"\nbackfill_share = 10\nbackfill_min = 2000'
 
 
 def number(record):

@@ -4,6 +4,8 @@ changes them and through SIGKILL, and nothing lost."""
 import contextlib
 import sqlite3
 
+import pytest
+
 from harness.numbered import Account, numbered
 from harness.process import wait_until
 from harness.publisher import publish_all
@@ -30,6 +32,7 @@ def classes(store):
         return dict(database.execute("SELECT class >> 4, sum(count) FROM block WHERE log = 1 AND class & 15 = 0 GROUP BY 1"))
 
 
+@pytest.mark.nightly
 def test_order_and_acknowledgement(mosquitto, make_gateway, kafka, prefix):
     gateway = make_gateway(mqtt_port=mosquitto.port, streams=streams("low", "high"), store_extra='max_size = "64MiB"')
     gateway.start()
