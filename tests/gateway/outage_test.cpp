@@ -124,7 +124,7 @@ TEST_CASE("outage: Kafka slow but there, while messages become summaries: each h
 }
 
 TEST_CASE("outage: live-first: one after the other, new data at once, the backlog beside it, restarts in between") {
-    const Plan plan{30, kSlow ? 12'000 : 24'000, 2 << 20, false};
+    const Plan plan{30, kSlow ? 8'000 : 24'000, 2 << 20, false};
     constexpr int64_t kAway = 2'000, kThere = 20;
     TempFolder folder;
     const std::string path = folder.path + "/store.db";

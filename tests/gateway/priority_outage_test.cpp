@@ -291,7 +291,7 @@ TEST_CASE("outage: priorities: a crash at any step, before its commit or behind 
     CHECK(take(store::verify(path)).clean());
 }
 
-TEST_CASE("outage: priorities: drop-oldest drops the low ones, oldest first") {
+TEST_CASE("outage: priorities: drop-oldest drops the low ones, oldest first" * doctest::skip(kSlow)) {
     const auto settings = streams();
     const Plan plan{30, 5'000, 2 << 20, false, WhenFull::drop_oldest, 3600 * kSecond, &settings, 256 << 10};
     const auto load = series_of(10, 10, 10, false);
