@@ -38,7 +38,8 @@ std::optional<ThinPlan> Thinner::plan(const Try& what, const ThinLimits& limits)
     };
     const auto thin = [&](uint64_t limit, bool any) {
         return oldest(limits.free, [&](const Stretch& s) {
-            return plan_intake(std::max(s.from, mine().hopeless_below), std::min(s.to, limit), any, Mode::summarise);
+            return plan_intake(std::max(s.from, mine().hopeless_below), std::min(s.to, limit), any, Mode::summarise,
+                               s.to <= limit);
         });
     };
     const bool over = priority_ == model::Priority::over_quota, few = !what.good_part_only;
@@ -145,13 +146,18 @@ Thinner::Range Thinner::range(model::Log log, uint8_t block_class, uint64_t from
     Range range;
     range.block_class = block_class;
     range.priority = model::priority_of(block_class);
-    while (range.bytes < most_bytes && range.blocks < kStepBlocks) {
+    while (range.bytes < most_bytes) {
+        if (range.blocks == kStepBlocks) {
+            range.ended = true;
+            break;
+        }
         const auto next = block(log, block_class, from);
         if (!next || next->end_seq() > limit) break;
         if (range.blocks == 0) {
             range.from = next->first_seq;
             range.incarnation = next->incarnation;
         } else if (next->incarnation != range.incarnation) {
+            range.ended = true;
             break;
         } else if (log == model::Log::intake) {
             bridge(range, next->first_seq);
@@ -263,7 +269,8 @@ bool Thinner::walk_through(const Range& range, Mode mode, Summaries& summaries, 
     return true;
 }
 
-std::optional<ThinPlan> Thinner::plan_intake(uint64_t from, uint64_t limit, bool few, Mode mode) {
+std::optional<ThinPlan> Thinner::plan_intake(uint64_t from, uint64_t limit, bool few, Mode mode, bool closed) {
+    if (mode == Mode::summarise && !closed && limit < mine().again_at) return std::nullopt;
     const auto range = this->range(model::Log::intake, of_class(0), from, limit,
                                    mode == Mode::summarise ? mine().step_bytes : kStepBytes);
     if (range.blocks == 0 || (!few && range.bytes < kGoodBytes)) return std::nullopt;
@@ -281,9 +288,11 @@ std::optional<ThinPlan> Thinner::plan_intake(uint64_t from, uint64_t limit, bool
     auto& own = mine();
     if (range.bytes >= own.step_bytes && own.step_bytes < kMostStepBytes) {
         own.step_bytes *= 2;
-        if (priority_ == model::Priority::over_quota) return plan_intake(from, limit, few, mode);
-    } else if (range.bytes >= own.step_bytes) {
+        if (priority_ == model::Priority::over_quota) return plan_intake(from, limit, few, mode, closed);
+    } else if (range.bytes >= own.step_bytes || closed || range.ended) {
         own.hopeless_below = range.to;
+    } else {  // a look costs as much as a step: the next one when there is clearly more
+        own.again_at = range.to + (range.to - range.from) / 4 + 1;
     }
     return std::nullopt;
 }

@@ -60,13 +60,15 @@ class Thinner {
         uint64_t records = 0;
         int64_t first_ns = INT64_MAX, last_ns = INT64_MIN;
         std::string incarnation;
+        bool ended = false;  // nothing more will come to it, whatever comes to the log
         std::vector<Run> runs;
         model::Priority priority = model::Priority::normal;  // the highest in there
         void add(const store::Block& block);
     };
     enum class Mode { release, summarise, evict };
 
-    std::optional<ThinPlan> plan_intake(uint64_t from, uint64_t limit, bool few, Mode mode);
+    // closed: no more messages will ever come before the limit.
+    std::optional<ThinPlan> plan_intake(uint64_t from, uint64_t limit, bool few, Mode mode, bool closed = false);
     std::optional<ThinPlan> plan_coarser(uint8_t grade, const ThinLimits& limits, bool old);
     std::optional<ThinPlan> plan_drop(uint8_t grade, const ThinLimits& limits, bool good_part_only);
     template <class Each>
@@ -90,6 +92,7 @@ class Thinner {
         uint64_t kept_from = 1;          // intake below it keeps nothing that could be dropped
         bool may_keep = true;            // and behind it something may
         uint64_t hopeless_below = 1;     // intake that a summary would not make smaller
+        uint64_t again_at = 1;           // the same at the end of the log, before it has got so far
         std::array<uint64_t, 4> next{};  // by grade: where its blocks in the thinned log begin
     };
     OfPriority& mine() { return of_priority_[static_cast<size_t>(priority_)]; }
