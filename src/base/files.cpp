@@ -35,6 +35,12 @@ Result<std::string> read_file(const std::string& path) {
     return content;
 }
 
+Result<std::string> read_secret(const std::string& path) {
+    auto content = read_file(path);
+    if (!content) return content.error();
+    return content->substr(0, content->find_first_of("\r\n"));
+}
+
 Result<> write_file_atomically(const std::string& path, std::string_view content, unsigned mode) {
     const std::string temporary = path + ".new";
     const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -48,21 +48,17 @@ void OutputFeed::seek(uint64_t seq) {
 
 bool OutputFeed::next(kafka::Item& item) {
     item = {};
+    const auto pass_to = [&](uint64_t seq) {
+        walk_.seek(seq);
+        item.seq = seq - 1;
+        item.nothing = true;
+        return true;
+    };
     const auto stretch = part_.stretch(walk_.position());
     if (stretch.from == kLogEnd) return false;
-    if (stretch.from > walk_.position()) {  // the other feed's
-        walk_.seek(stretch.from);
-        item.seq = stretch.from - 1;
-        item.nothing = true;
-        return true;
-    }
+    if (stretch.from > walk_.position()) return pass_to(stretch.from);  // the other feed's
     if (!walk_.next()) return false;
-    if (walk_.seq() >= stretch.to) {  // records were missing up to there
-        walk_.seek(stretch.to);
-        item.seq = stretch.to - 1;
-        item.nothing = true;
-        return true;
-    }
+    if (walk_.seq() >= stretch.to) return pass_to(stretch.to);  // records were missing up to there
     item.seq = walk_.seq();
     auto output = walk_.output();
     if (!output) {

@@ -7,8 +7,8 @@
 namespace tributary::gateway {
 namespace {
 
+constexpr uint64_t kInDoubt = 65'536;  // seqs of intake
 // These may go out of order. The other logs are few records, and somebody waits for them.
-constexpr uint64_t kInDoubt = 65'536;
 constexpr std::array kApart{model::Log::windows, model::Log::reduced, model::Log::intake};
 
 }  // namespace

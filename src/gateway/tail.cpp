@@ -35,10 +35,8 @@ std::string full_name(const std::string& topic, const std::string& prefix) {
 void append_value(std::string& out, std::string_view value) {
     if (value.starts_with('{') && base::valid_utf8(value))
         out += value;
-    else if (base::valid_utf8(value))
-        record::append_json_text(out, value);
     else
-        record::JsonObject(out).text("base64", base::base64(value)).end();
+        record::append_json_bytes(out, value);
 }
 
 // The shape of replay's lines, and where the record stands.

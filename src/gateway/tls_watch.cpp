@@ -73,8 +73,7 @@ bool TlsWatch::fits() {
     base::Result<> pair;
     std::string password = files_.password;
     if (files_.side == "mqtt" && !files_.other.empty())
-        if (const auto secret = base::read_file(files_.other))
-            password = secret->substr(0, secret->find_first_of("\r\n"));
+        if (const auto secret = base::read_secret(files_.other)) password = *secret;
     if (!files_.cert.empty())
         pair = base::check_pair(files_.cert, files_.key.empty() ? files_.cert : files_.key, password);
     if (pair && !files_.ca.empty())

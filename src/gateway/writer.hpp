@@ -137,7 +137,7 @@ class Writer {
     // writer_room.cpp: what to do when room is short.
     bool relieve(bool at_any_price = false);
     bool open_thinner();
-    bool take(const Try& what);
+    bool take(const Try& what, const ThinLimits& limits);
     ThinLimits thin_limits();
     void count(Step step, const ThinPlan& plan);
     // writer_quota.cpp

@@ -133,7 +133,8 @@ bool Writer::relieve(bool at_any_price) {
         return false;
     }
     if (!open_thinner()) return false;
-    const auto tries = tries_at(settings_.when_full, level, thinner_->used(thin_limits()));
+    const auto limits = thin_limits();
+    const auto tries = tries_at(settings_.when_full, level, thinner_->used(limits));
     for (const auto& what : tries) {
         // What the engine is behind with can be thinned in a moment: that is no reason to drop anything, or to touch a
         // higher priority.
@@ -142,7 +143,7 @@ bool Writer::relieve(bool at_any_price) {
         const bool climbs = model::rank(what.priority) > model::rank(tries.front().priority) &&
                             what.step != Step::compact && engine_behind_;
         if ((drops || climbs) && (level == Level::filling || ++waited_ < kPatience)) return false;
-        if (take(what)) return waited_ = 0, true;
+        if (take(what, limits)) return waited_ = 0, true;
     }
     return false;
 }
@@ -155,8 +156,7 @@ bool Writer::open_thinner() {
     return true;
 }
 
-bool Writer::take(const Try& what) {
-    const auto limits = thin_limits();
+bool Writer::take(const Try& what, const ThinLimits& limits) {
     auto plan = thinner_->plan(what, limits);
     if (!plan) return false;
     const auto& cut = plan->cut;

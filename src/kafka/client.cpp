@@ -55,11 +55,51 @@ base::Result<> set(rd_kafka_conf_t* conf, const std::string& name, const std::st
                                                    : "the value is not allowed")};
 }
 
+using Properties = std::vector<std::pair<std::string, std::string>>;
+
+base::Result<Owned<rd_kafka_conf_t>> conf_of(const Properties& values) {
+    Owned<rd_kafka_conf_t> conf(rd_kafka_conf_new());
+    // Known since 2.5.0: no uplink use that nobody asked for.
+    rd_kafka_conf_set(conf.get(), "enable.metrics.push", "false", nullptr, 0);
+    for (const auto& [name, value] : values)
+        if (auto done = set(conf.get(), name, value); !done) return done.error();
+    return conf;
+}
+
+base::Result<Owned<rd_kafka_t>> make_client(rd_kafka_type_t type, const char* what, Owned<rd_kafka_conf_t> conf) {
+    std::array<char, 512> text{};
+    Owned<rd_kafka_t> client(rd_kafka_new(type, conf.get(), text.data(), text.size()));
+    if (!client) return Error{"TRB-KAFKA-003", base::format("the Kafka {} cannot be made: {}", what, text.data())};
+    static_cast<void>(conf.release());  // the client owns it now
+    return client;
+}
+
+// Whoever set them meant the producer; a consumer would complain about each.
+bool of_producers_only(const std::string& name) {
+    static constexpr std::array kNames{"linger.ms",
+                                       "batch.",
+                                       "compression.",
+                                       "queue.buffering.",
+                                       "message.timeout.ms",
+                                       "delivery.timeout",
+                                       "acks",
+                                       "request.required.acks",
+                                       "enable.idempotence",
+                                       "enable.gapless",
+                                       "transaction.",
+                                       "partitioner",
+                                       "sticky.partitioning",
+                                       "retries",
+                                       "message.send.max.retries",
+                                       "debug"};
+    return std::any_of(kNames.begin(), kNames.end(), [&](const char* prefix) { return name.starts_with(prefix); });
+}
+
 }  // namespace
 
 base::Result<Owned<rd_kafka_conf_t>> producer_conf(const config::Settings& settings, const std::string& brokers,
                                                    Sending sending) {
-    std::vector<std::pair<std::string, std::string>> values{
+    Properties values{
         {"bootstrap.servers", brokers},
         {"client.id", "tributary-" + settings.gateway.id},
         {"acks", "all"},
@@ -94,67 +134,34 @@ base::Result<Owned<rd_kafka_conf_t>> producer_conf(const config::Settings& setti
         values.emplace_back("linger.ms", "0");
         values.emplace_back("batch.num.messages", "1");
     }
-    Owned<rd_kafka_conf_t> conf(rd_kafka_conf_new());
-    // Known since 2.5.0: no uplink use that nobody asked for.
-    rd_kafka_conf_set(conf.get(), "enable.metrics.push", "false", nullptr, 0);
-    for (const auto& [name, value] : values)
-        if (auto done = set(conf.get(), name, value); !done) return done.error();
-    rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+    auto conf = conf_of(values);
+    if (conf) rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
     return conf;
 }
 
 base::Result<Owned<rd_kafka_t>> make_producer(Owned<rd_kafka_conf_t> conf) {
-    std::array<char, 512> text{};
-    Owned<rd_kafka_t> producer(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), text.data(), text.size()));
-    if (!producer) return Error{"TRB-KAFKA-003", base::format("the Kafka producer cannot be made: {}", text.data())};
-    static_cast<void>(conf.release());  // the producer owns it now
-    rd_kafka_set_log_queue(producer.get(), nullptr);
+    auto producer = make_client(RD_KAFKA_PRODUCER, "producer", std::move(conf));
+    if (producer) rd_kafka_set_log_queue(producer->get(), nullptr);
     return producer;
 }
 
-namespace {
-
-// Whoever set them meant the producer; a consumer would complain about each.
-bool of_producers_only(const std::string& name) {
-    static constexpr std::array kNames{"linger.ms",
-                                       "batch.",
-                                       "compression.",
-                                       "queue.buffering.",
-                                       "message.timeout.ms",
-                                       "delivery.timeout",
-                                       "acks",
-                                       "request.required.acks",
-                                       "enable.idempotence",
-                                       "enable.gapless",
-                                       "transaction.",
-                                       "partitioner",
-                                       "sticky.partitioning",
-                                       "retries",
-                                       "message.send.max.retries",
-                                       "debug"};
-    return std::any_of(kNames.begin(), kNames.end(), [&](const char* prefix) { return name.starts_with(prefix); });
-}
-
-}  // namespace
-
 base::Result<Owned<rd_kafka_t>> make_consumer(const config::Settings& settings, const std::string& brokers,
                                               const std::string& group) {
-    std::vector<std::pair<std::string, std::string>> values{
-        {"bootstrap.servers", brokers},        {"client.id", "tributary-" + settings.gateway.id},
-        {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"},
-        {"enable.partition.eof", "true"},      {"log_level", "2"}};
+    Properties values{{"bootstrap.servers", brokers},        {"client.id", "tributary-" + settings.gateway.id},
+                      {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"},
+                      {"enable.partition.eof", "true"},      {"log_level", "2"}};
     if (!group.empty()) values.emplace_back("group.id", group);
     for (const auto& [name, value] : settings.kafka.properties)
         if (!of_producers_only(name)) values.emplace_back(name, value);
-    Owned<rd_kafka_conf_t> conf(rd_kafka_conf_new());
-    rd_kafka_conf_set(conf.get(), "enable.metrics.push", "false", nullptr, 0);
-    for (const auto& [name, value] : values)
-        if (auto done = set(conf.get(), name, value); !done) return done.error();
-    std::array<char, 512> text{};
-    Owned<rd_kafka_t> consumer(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), text.data(), text.size()));
-    if (!consumer) return Error{"TRB-KAFKA-003", base::format("the Kafka consumer cannot be made: {}", text.data())};
-    static_cast<void>(conf.release());
-    return consumer;
+    auto conf = conf_of(values);
+    if (!conf) return conf.error();
+    return make_client(RD_KAFKA_CONSUMER, "consumer", std::move(*conf));
+}
+
+Owned<rd_kafka_topic_partition_list_t> one_partition(const std::string& topic, int32_t partition) {
+    Owned<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
+    return list;
 }
 
 Trouble trouble_of(rd_kafka_resp_err_t error) {

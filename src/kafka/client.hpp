@@ -26,6 +26,10 @@ struct Delete {
     void operator()(rd_kafka_NewTopic_t* p) const { rd_kafka_NewTopic_destroy(p); }
     void operator()(rd_kafka_AdminOptions_t* p) const { rd_kafka_AdminOptions_destroy(p); }
     void operator()(const struct rd_kafka_metadata* p) const { rd_kafka_metadata_destroy(p); }
+    void operator()(rd_kafka_error_t* p) const { rd_kafka_error_destroy(p); }
+    void operator()(rd_kafka_message_t* p) const { rd_kafka_message_destroy(p); }
+    void operator()(rd_kafka_topic_partition_list_t* p) const { rd_kafka_topic_partition_list_destroy(p); }
+    void operator()(rd_kafka_consumer_group_metadata_t* p) const { rd_kafka_consumer_group_metadata_destroy(p); }
 };
 template <class T>
 using Owned = std::unique_ptr<T, Delete>;
@@ -40,6 +44,8 @@ base::Result<Owned<rd_kafka_t>> make_producer(Owned<rd_kafka_conf_t> conf);
 // Reads what is committed. Without a group only single partitions can be read.
 base::Result<Owned<rd_kafka_t>> make_consumer(const config::Settings& settings, const std::string& brokers,
                                               const std::string& group);
+
+Owned<rd_kafka_topic_partition_list_t> one_partition(const std::string& topic, int32_t partition);
 
 // What an error of a delivery report asks for.
 enum class Trouble {

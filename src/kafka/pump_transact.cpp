@@ -80,14 +80,16 @@ bool Pump::close_transaction() {
     for (const auto& lane : lanes_) {
         if (lane.log() == model::Log::status) continue;  // only its newest counts: it has no place
         const uint64_t next = lane.cursor_when_committed();
+        const auto known = known_.logs.find(lane.log());
+        const bool is_known = known != known_.logs.end();
+        if (is_known && known_.writer == run_ && known->second.next == next) {  // most logs stand still
+            progress.logs[lane.log()] = known->second;
+            continue;
+        }
         std::string of = next > 1 ? lane.incarnation(next - 1) : "";
         // Trimmed or thinned meanwhile: the place that is known still holds.
-        if (next > 1 && of.empty())
-            if (const auto known = exact_->stored().logs.find(lane.log()); known != exact_->stored().logs.end()) {
-                progress.logs[lane.log()] = known->second;
-                continue;
-            }
-        progress.logs[lane.log()] = {next, std::move(of)};
+        progress.logs[lane.log()] =
+            next > 1 && of.empty() && is_known ? known->second : record::Position{next, std::move(of)};
     }
     const auto done = exact_->commit(producer_->handle(), progress, kTransactMs);
     if (done == Kind::done) {

@@ -14,10 +14,6 @@ namespace {
 
 constexpr int kAskMs = 10'000, kPollMs = 300;
 
-struct DestroyMessage {
-    void operator()(rd_kafka_message_t* p) const { rd_kafka_message_destroy(p); }
-};
-
 struct Partition {
     int64_t end = 0;  // where it ended at the start
     bool done = false;
@@ -91,11 +87,10 @@ base::Result<> Reading::begin(const std::string& topic, int32_t partition, const
                            base::format("{} [{}] cannot be read: {}", topic, partition, rd_kafka_err2str(error))};
     int64_t from = high;
     if (options.since_ms) {
-        auto* list = rd_kafka_topic_partition_list_new(1);
-        rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = *options.since_ms;
-        const auto error = rd_kafka_offsets_for_times(consumer_.get(), list, kAskMs);
+        const auto list = one_partition(topic, partition);
+        list->elems[0].offset = *options.since_ms;
+        const auto error = rd_kafka_offsets_for_times(consumer_.get(), list.get(), kAskMs);
         const int64_t found = list->elems[0].offset;
-        rd_kafka_topic_partition_list_destroy(list);
         if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
             return base::Error{"TRB-KAFKA-006", base::format("{} [{}] cannot be searched by time: {}", topic, partition,
                                                              rd_kafka_err2str(error))};
@@ -114,8 +109,7 @@ base::Result<> Reading::run(const TailOptions& options, const std::function<bool
                             const std::atomic<bool>& stop) {
     TailRecord record;
     while (!stop && (options.follow || !all_done())) {
-        const std::unique_ptr<rd_kafka_message_t, DestroyMessage> message(
-            rd_kafka_consume_queue(queue_.get(), kPollMs));
+        const Owned<rd_kafka_message_t> message(rd_kafka_consume_queue(queue_.get(), kPollMs));
         rd_kafka_poll(consumer_.get(), 0);
         if (!message || message->rkt == nullptr) continue;
         auto& partition = partitions_[{rd_kafka_topic_name(message->rkt), message->partition}];

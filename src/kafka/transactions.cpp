@@ -10,17 +10,9 @@ namespace {
 
 using Kind = Outcome::Kind;
 
-struct DeleteMore {
-    void operator()(rd_kafka_error_t* p) const { rd_kafka_error_destroy(p); }
-    void operator()(rd_kafka_topic_partition_list_t* p) const { rd_kafka_topic_partition_list_destroy(p); }
-    void operator()(rd_kafka_consumer_group_metadata_t* p) const { rd_kafka_consumer_group_metadata_destroy(p); }
-};
-template <class T>
-using Mine = std::unique_ptr<T, DeleteMore>;
-
 // Takes the error over.
 Outcome judge(rd_kafka_error_t* raw, const std::string& id) {
-    const Mine<rd_kafka_error_t> error(raw);
+    const Owned<rd_kafka_error_t> error(raw);
     if (!error) return {};
     const auto code = rd_kafka_error_code(error.get());
     std::string why = rd_kafka_error_string(error.get());
@@ -34,12 +26,6 @@ Outcome judge(rd_kafka_error_t* raw, const std::string& id) {
     const bool again = rd_kafka_error_is_retriable(error.get()) != 0 && rd_kafka_error_is_fatal(error.get()) == 0 &&
                        rd_kafka_error_txn_requires_abort(error.get()) == 0;
     return {again || code == RD_KAFKA_RESP_ERR__TIMED_OUT ? Kind::again : Kind::failed, std::move(why)};
-}
-
-Mine<rd_kafka_topic_partition_list_t> one_partition(const std::string& topic) {
-    Mine<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(1));
-    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), 0);
-    return list;
 }
 
 }  // namespace
@@ -74,7 +60,7 @@ Outcome Transactions::read(int timeout_ms) {
         if (!made) return {Kind::again, made.error().message};
         reader_ = std::move(*made);
     }
-    const auto list = one_partition(topic_);
+    const auto list = one_partition(topic_, 0);
     const auto error = rd_kafka_committed(reader_.get(), list.get(), timeout_ms);
     const auto& one = list->elems[0];
     const std::string name = base::format("the place of group \"{}\" in {} cannot be read: ", id_, topic_);
@@ -100,7 +86,7 @@ Outcome Transactions::begin(rd_kafka_t* producer, int64_t now_ns) {
 
 Outcome Transactions::commit(rd_kafka_t* producer, const record::Progress& progress, int timeout_ms) {
     if (!offsets_sent_) {
-        const auto list = one_partition(topic_);
+        const auto list = one_partition(topic_, 0);
         const std::string text = record::progress_text(progress);
         auto& one = list->elems[0];
         uint64_t sum = 0;  // an offset that grows, for people who look at it
@@ -110,7 +96,7 @@ Outcome Transactions::commit(rd_kafka_t* producer, const record::Progress& progr
         if (one.metadata == nullptr) return {Kind::failed, "no memory"};
         text.copy(static_cast<char*>(one.metadata), text.size());
         one.metadata_size = text.size();
-        const Mine<rd_kafka_consumer_group_metadata_t> group(rd_kafka_consumer_group_metadata_new(id_.c_str()));
+        const Owned<rd_kafka_consumer_group_metadata_t> group(rd_kafka_consumer_group_metadata_new(id_.c_str()));
         auto outcome = judge(rd_kafka_send_offsets_to_transaction(producer, list.get(), group.get(), timeout_ms), id_);
         if (!(outcome == Kind::done)) return outcome;
         offsets_sent_ = true;

@@ -26,12 +26,6 @@ void add_number(MQTTProperties& properties, MQTTPropertyCodes code, uint32_t val
 
 }  // namespace
 
-base::Result<std::string> read_secret(const std::string& path) {
-    auto content = base::read_file(path);
-    if (!content) return content.error();
-    return content->substr(0, content->find_first_of("\r\n"));
-}
-
 namespace {
 std::mutex g_tls_mutex;
 std::string g_tls_error;
@@ -133,13 +127,13 @@ ConnectOptions::~ConnectOptions() { MQTTProperties_free(&properties_); }
 base::Result<> ConnectOptions::refresh() {
     password_ = settings_.password;
     if (!settings_.password_file.empty()) {
-        auto secret = read_secret(settings_.password_file);
+        auto secret = base::read_secret(settings_.password_file);
         if (!secret) return secret.error();
         password_ = *secret;
     }
     options_.password = or_null(password_);
     if (!settings_.tls.key_password_file.empty()) {
-        auto secret = read_secret(settings_.tls.key_password_file);
+        auto secret = base::read_secret(settings_.tls.key_password_file);
         if (!secret) return secret.error();
         key_password_ = *secret;
         ssl_.privateKeyPassword = or_null(key_password_);

@@ -15,9 +15,6 @@
 
 namespace tributary::mqtt {
 
-// A secret file's first line, without its end: how editors and `systemd-creds` leave it.
-base::Result<std::string> read_secret(const std::string& path);
-
 // What OpenSSL says stands beside Paho's own error, which only tells that it failed. Any thread; taken once.
 void note_tls_error(std::string_view line);
 std::string take_tls_error();  // "" = none; with a colon and a blank in front

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mqtt/publish_options.hpp"
 
-#include "mqtt/connect_options.hpp"
+#include "base/files.hpp"
 #include "mqtt/session.hpp"
 
 namespace tributary::mqtt {
@@ -18,13 +18,14 @@ namespace {
     tls.set_enable_server_cert_auth(settings.tls.verify);
     tls.set_verify(settings.tls.verify);
     if (!settings.tls.key_password_file.empty())
-        if (const auto secret = read_secret(settings.tls.key_password_file)) tls.set_private_key_password(*secret);
+        if (const auto secret = base::read_secret(settings.tls.key_password_file))
+            tls.set_private_key_password(*secret);
     return tls;
 }
 
 std::string password_of(const config::MqttSettings& settings) {
     if (settings.password_file.empty()) return settings.password;
-    auto secret = read_secret(settings.password_file);
+    auto secret = base::read_secret(settings.password_file);
     return secret ? *secret : std::string();
 }
 

@@ -101,6 +101,13 @@ void append_json_text(std::string& out, std::string_view text) {
     out.push_back('"');
 }
 
+void append_json_bytes(std::string& out, std::string_view bytes) {
+    if (base::valid_utf8(bytes))
+        append_json_text(out, bytes);
+    else
+        JsonObject(out).text("base64", base::base64(bytes)).end();
+}
+
 void append_json_number(std::string& out, double value) {
     if (std::isfinite(value))
         base::append_number(out, value);

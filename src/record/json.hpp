@@ -13,6 +13,8 @@ namespace tributary::record {
 // A JSON string, quotes included. Any bytes are allowed: what is not well-formed UTF-8 becomes U+FFFD (one per maximal
 // ill-formed part, as Unicode recommends), control characters are escaped.
 void append_json_text(std::string& out, std::string_view text);
+// A sensor's bytes: a JSON string, or {"base64": "..."} when they are not UTF-8.
+void append_json_bytes(std::string& out, std::string_view bytes);
 void append_json_number(std::string& out, double value);  // NaN and infinity, which JSON has not: null
 void append_integer(std::string& out, int64_t value);
 void append_integer(std::string& out, uint64_t value);

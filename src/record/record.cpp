@@ -242,10 +242,8 @@ std::string to_json_line(const Source& source, const KafkaRecord& record) {
     std::string& value = line.key("value");
     if (record.json) {
         value.append(record.value);
-    } else if (base::valid_utf8(record.value)) {
-        append_json_text(value, record.value);
     } else {
-        JsonObject(value).text("base64", base::base64(record.value)).end();
+        append_json_bytes(value, record.value);
     }
     line.end();
     return out;

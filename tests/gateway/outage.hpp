@@ -19,6 +19,13 @@ namespace tributary::gateway {
 constexpr int64_t kSecond = base::kNsPerSecond;
 constexpr int64_t kStart = 1'700'000'100 * kSecond;  // the beginning of a quarter of an hour
 
+// With a sanitizer a message costs ten times as much: then those are run in which threads and failures meet.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSlow = true;
+#else
+constexpr bool kSlow = false;
+#endif
+
 // Two streams on the same topics: one for the readings, one for events with raw context.
 constexpr std::string_view kConfig = R"(
 [gateway]

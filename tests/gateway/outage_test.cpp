@@ -5,13 +5,6 @@
 namespace tributary::gateway {
 namespace {
 
-// With a sanitizer a message costs ten times as much: then those are run in which threads and failures meet.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSlow = true;
-#else
-constexpr bool kSlow = false;
-#endif
-
 // Each reading that was sent, by itself or in a summary, and right.
 void all_there_once(const Arrived& arrived, const Plan& plan) {
     CHECK(arrived.holes == 0);

@@ -52,13 +52,6 @@ config::Settings streams(std::string_view quota_of = {}, int percent = 0) {
 
 constexpr int64_t kEvery = 40'000;
 
-// With a sanitizer a message costs ten times as much: then those are run in which threads and failures meet.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSlow = true;
-#else
-constexpr bool kSlow = false;
-#endif
-
 // What Kafka got of each series, against what was sent.
 class Books {
   public:

@@ -21,6 +21,16 @@ def settled(gateway, count, timeout=120):
     return status
 
 
+def begun(make_gateway, mosquitto, count):
+    """A gateway that has delivered so many."""
+    gateway = make_gateway(mqtt_port=mosquitto.port, kafka=EXACTLY)
+    gateway.start()
+    mosquitto.wait_subscribed()
+    publish_all(mosquitto.port, numbered(count), rate=count)
+    settled(gateway, count)
+    return gateway
+
+
 def judge(kafka, topic, count, figure, name):
     account = Account(kafka.read(topic), count)
     figure(f"{name}.lost", len(account.lost))
@@ -89,11 +99,7 @@ def test_clean_restart_and_a_change_of_promise(mosquitto, make_gateway, kafka, p
 
 @pytest.mark.nightly
 def test_a_second_gateway_of_the_same_name(mosquitto, make_gateway, kafka, prefix, figure):
-    first = make_gateway(mqtt_port=mosquitto.port, kafka=EXACTLY)
-    first.start()
-    mosquitto.wait_subscribed()
-    publish_all(mosquitto.port, numbered(500), rate=500)
-    settled(first, 500)
+    first = begun(make_gateway, mosquitto, 500)
     # The same name on another box: its own store, its own broker session.
     second = make_gateway("other", mqtt_port=mosquitto.port, kafka=EXACTLY, mqtt='client_id = "another-box"')
     second.start()
@@ -115,11 +121,7 @@ def test_a_second_gateway_of_the_same_name(mosquitto, make_gateway, kafka, prefi
 
 @pytest.mark.nightly
 def test_rolled_back_store(mosquitto, make_gateway, kafka, prefix, figure):
-    gateway = make_gateway(mqtt_port=mosquitto.port, kafka=EXACTLY)
-    gateway.start()
-    mosquitto.wait_subscribed()
-    publish_all(mosquitto.port, numbered(2_000), rate=2000)
-    settled(gateway, 2_000)
+    gateway = begun(make_gateway, mosquitto, 2_000)
     gateway.terminate()
     backup = gateway.folder / "backup.db"
     shutil.copy(gateway.options["store"], backup)
