@@ -50,11 +50,12 @@ demo: ## simulated factory -> mosquitto -> gateway -> Kafka, live (DURATION=seco
 
 bench: ## cost per message against the floor, in one run (ROUNDS=3, ONLY=name)
 	@scripts/setup.sh build test bench
-	@scripts/build.sh release tributary window_bench detect_bench
+	@scripts/build.sh release tributary window_bench detect_bench drain_floor
 	@build/release/bin/window_bench
 	@build/release/bin/detect_bench
 	@scripts/kafka.sh install
 	@/usr/bin/python3 tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
+	@$(if $(ONLY),,/usr/bin/python3 tests/bench/drain.py)
 
 bench-downsampling: ## reduction and error of the downsamplers on public series, into docs/downsampling.md
 	@scripts/setup.sh build

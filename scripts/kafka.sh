@@ -4,11 +4,14 @@
 #   kafka.sh install            fetches the jars with Maven into build/kafka/libs, once
 #   kafka.sh run FOLDER PORT    runs a broker in the foreground with its data in FOLDER; PORT + 1 is the controller's;
 #                               FOLDER/extra.properties is appended to its configuration
+#   kafka.sh tool CLASS ...     runs one of Kafka's own command line tools
+# KAFKA_VERSION: another one than the usual; KAFKA_CLUSTER_ID: that of brokers that belong together.
 # `run` replaces itself by java: whoever started it owns the process, and ends it by its pid.
 set -euo pipefail
-version=4.3.1
+version=${KAFKA_VERSION:-4.3.1}
 home=$(cd "$(dirname "$0")/.." && pwd)/build/kafka
 libs=$home/libs
+[ "$version" = 4.3.1 ] || libs=$home/libs-$version
 
 install() {
     [ -e "$home/installed-$version" ] && return
@@ -79,8 +82,8 @@ END
     [ ! -e "$folder/extra.properties" ] || cat "$folder/extra.properties" >> "$folder/server.properties"
     local class_path="$folder:$libs/*"
     if [ ! -e "$folder/data/meta.properties" ]; then
-        local id
-        id=A$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d = | cut -c 2-) # never a dash in front
+        local id=${KAFKA_CLUSTER_ID:-}
+        [ -n "$id" ] || id=A$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d = | cut -c 2-) # never a dash in front
         java -Xmx128m -cp "$class_path" kafka.tools.StorageTool format -t "$id" -c "$folder/server.properties" > "$folder/format.log" 2>&1 ||
             { tail -5 "$folder/format.log" >&2; return 1; }
     fi
@@ -92,8 +95,9 @@ END
 case "${1:-}" in
 install) install ;;
 run) run "${2:?folder}" "${3:?port}" ;;
+tool) shift && exec java -Xmx128m -XX:TieredStopAtLevel=1 -cp "$libs/*" "$@" ;;
 *)
-    sed -n '3,6p' "$0" >&2
+    sed -n '3,9p' "$0" >&2
     exit 2
     ;;
 esac

@@ -7,7 +7,7 @@
 set -euo pipefail
 
 # What is linked, for whatever machine (toolchains/sysroot.sh takes it for others).
-libraries=(libc6-dev libpaho-mqtt-dev libpaho-mqttpp-dev librdkafka-dev libsqlite3-dev nlohmann-json3-dev doctest-dev libcli11-dev
+libraries=(libc6-dev libpaho-mqtt-dev libpaho-mqttpp-dev librdkafka-dev libcurl4-openssl-dev libsqlite3-dev nlohmann-json3-dev doctest-dev libcli11-dev
     libtomlplusplus-dev libspdlog-dev libfmt-dev libzstd-dev libsystemd-dev prometheus-cpp-dev libssl-dev
     libhowardhinnant-date-dev tzdata)
 build=(build-essential cmake ninja-build pkg-config git ca-certificates python3 "${libraries[@]}")

@@ -103,9 +103,42 @@ constexpr std::array kKafka{
     Key<KafkaSettings>{{"partitions", integer, "6", "Of topics we make", 1, 10000}, &KafkaSettings::partitions},
     Key<KafkaSettings>{{"replication", integer, "-1", "Of topics we make; -1 = the broker's default", -1, 100},
                        &KafkaSettings::replication},
+    Key<KafkaSettings>{
+        {"topic", text, "{prefix}.{kind}", "Template of the topics of what streams give, see [routing](routing.md)"},
+        &KafkaSettings::topic},
+    Key<KafkaSettings>{{"key", text, "{series}", "Template of their keys: records of one key keep their order"},
+                       &KafkaSettings::key},
+    Key<KafkaSettings>{{"headers", table, "", "Headers besides our own: name = template"}, {}},
+    Key<KafkaSettings>{{"cloudevents", boolean, "false", "Add the headers of CloudEvents 1.0 (binary mode)"},
+                       &KafkaSettings::cloudevents},
+    Key<KafkaSettings>{{"link", text, "lan",
+                        "`wan`: compressed, in larger batches; `metered`: windows, reduced readings and events only, "
+                        "in batches every `send_every`",
+                        0, 0, "lan|wan|metered"},
+                       &KafkaSettings::link},
+    Key<KafkaSettings>{{"send_every", duration, "5min", "Over a metered link: time between two batches", 1, 86400},
+                       &KafkaSettings::send_every_ns},
+    Key<KafkaSettings>{{"preset", text, "", "Security and topics as a managed cluster wants them", 0, 0,
+                        "confluent-cloud|msk-scram|msk-mtls"},
+                       &KafkaSettings::preset},
+    Key<KafkaSettings>{{"username", text, "", "SASL user name, or API key"}, &KafkaSettings::username},
+    Key<KafkaSettings>{{"password_file", text, "", "File whose first line is its password, or API secret"},
+                       &KafkaSettings::password_file},
+    Key<KafkaSettings>{{"oauth", table, "", "SASL/OAUTHBEARER, see `[kafka.oauth]`"}, {}},
     Key<KafkaSettings>{{"properties", table, "",
                         "Any librdkafka property, in quotes: `\"linger.ms\" = \"100\"`; see `[kafka.properties]`"},
                        {}}};
+
+constexpr std::array kOauth{
+    Key<OauthSettings>{{"token_url", text, "", "Where tokens are fetched: the token endpoint of the identity provider",
+                        0, 0, "", true},
+                       &OauthSettings::token_url},
+    Key<OauthSettings>{{"client_id", text, "", "Who we are there", 0, 0, "", true}, &OauthSettings::client_id},
+    Key<OauthSettings>{{"client_secret_file", text, "", "File whose first line is the client's secret", 0, 0, "", true},
+                       &OauthSettings::client_secret_file},
+    Key<OauthSettings>{{"scope", text, "", "Asked for"}, &OauthSettings::scope},
+    Key<OauthSettings>{{"ca", text, "", "PEM file with the certificates to trust; default: the system's"},
+                       &OauthSettings::ca}};
 
 constexpr std::array kStore{
     Key<StoreSettings>{{"path", text, "/var/lib/tributary/store.db", "The one file everything is kept in"},
@@ -306,6 +339,7 @@ std::span<const Key<GatewaySettings>> gateway_keys() { return kGateway; }
 std::span<const Key<MqttSettings>> mqtt_keys() { return kMqtt; }
 std::span<const Key<TlsSettings>> tls_keys() { return kTls; }
 std::span<const Key<KafkaSettings>> kafka_keys() { return kKafka; }
+std::span<const Key<OauthSettings>> oauth_keys() { return kOauth; }
 std::span<const Key<StoreSettings>> store_keys() { return kStore; }
 std::span<const Key<EventSettings>> event_keys() { return kEvents; }
 std::span<const Key<MuteSettings>> mute_keys() { return kMute; }
@@ -316,17 +350,12 @@ std::span<const Key<DownsampleSettings>> downsample_keys() { return kDownsample;
 std::span<const Key<ContextSettings>> context_keys() { return kContext; }
 
 std::vector<Table> all_tables() {
-    return {table_of("[gateway]", gateway_keys()),
-            table_of("[mqtt]", mqtt_keys()),
-            table_of("[mqtt.tls]", tls_keys()),
-            table_of("[kafka]", kafka_keys()),
-            table_of("[store]", store_keys()),
-            table_of("[events]", event_keys()),
-            table_of("[[events.mute]]", mute_keys()),
-            table_of("[[stream]]", stream_keys()),
-            table_of("[[stream.window]]", window_keys()),
-            table_of("[[stream.detect]]", detect_keys()),
-            table_of("[stream.downsample]", downsample_keys()),
+    return {table_of("[gateway]", gateway_keys()),        table_of("[mqtt]", mqtt_keys()),
+            table_of("[mqtt.tls]", tls_keys()),           table_of("[kafka]", kafka_keys()),
+            table_of("[kafka.oauth]", oauth_keys()),      table_of("[store]", store_keys()),
+            table_of("[events]", event_keys()),           table_of("[[events.mute]]", mute_keys()),
+            table_of("[[stream]]", stream_keys()),        table_of("[[stream.window]]", window_keys()),
+            table_of("[[stream.detect]]", detect_keys()), table_of("[stream.downsample]", downsample_keys()),
             table_of("[stream.context]", context_keys())};
 }
 

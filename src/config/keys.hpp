@@ -42,6 +42,7 @@ std::span<const Key<GatewaySettings>> gateway_keys();
 std::span<const Key<MqttSettings>> mqtt_keys();
 std::span<const Key<TlsSettings>> tls_keys();
 std::span<const Key<KafkaSettings>> kafka_keys();
+std::span<const Key<OauthSettings>> oauth_keys();
 std::span<const Key<StoreSettings>> store_keys();
 std::span<const Key<EventSettings>> event_keys();
 std::span<const Key<MuteSettings>> mute_keys();

@@ -131,6 +131,8 @@ Settings interpret(Reader& reader, const Node& root) {
     read_streams(reader, root, settings);
     check_echo(reader, root, settings);
     fill_defaults(settings);
+    if (const auto* kafka = root.find("kafka"); kafka != nullptr && kafka->value.kind == NodeKind::table)
+        check_routing(reader, kafka->value, settings);
     return settings;
 }
 
@@ -182,9 +184,14 @@ void check_disk(Reader& reader, const Node& root) {
             file_of(tls->value, "key", true), file_of(tls->value, "key_password_file", true);
         }
     }
-    if (const auto* kafka = root.find("kafka"))
+    if (const auto* kafka = root.find("kafka")) {
         if (const auto* properties = kafka->value.find("properties"))
             for (const auto& property : properties->value.entries) secret_in(property);
+        file_of(kafka->value, "password_file", true);
+        if (const auto* oauth = kafka->value.find("oauth")) {
+            file_of(oauth->value, "client_secret_file", true), file_of(oauth->value, "ca", false);
+        }
+    }
 }
 
 Loaded finish(Reader& reader, Settings&& settings, const std::vector<std::string>& files) {

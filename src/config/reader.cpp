@@ -174,10 +174,12 @@ void Reader::assign(const Entry& entry, const KeyRow&, bool& into) {
 std::string Reader::hint_for_unknown(std::string_view key, std::span<const KeyRow> rows) const {
     std::vector<std::string_view> names;
     for (const auto& row : rows) names.push_back(row.name);
+    const auto near = base::nearest(key, names);
+    if (near == std::string(key) + "s") return base::format("did you mean \"{}\"?", near);  // "topic" of a stream
     for (const auto& table : all_tables())
         for (const auto& row : table.rows)
             if (row.name == key) return base::format("\"{}\" is a key of {}", key, table.header);
-    if (const auto near = base::nearest(key, names); !near.empty()) return base::format("did you mean \"{}\"?", near);
+    if (!near.empty()) return base::format("did you mean \"{}\"?", near);
     std::string known;
     for (const auto name : names) known += (known.empty() ? "" : ", ") + std::string(name);
     return "known here: " + known;

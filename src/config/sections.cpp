@@ -13,7 +13,6 @@ namespace tributary::config {
 namespace {
 
 constexpr size_t kMaxSocketPath = 107;  // sockaddr_un
-constexpr size_t kMaxPrefix = 200;      // a topic name has at most 249
 
 bool valid_port(std::string_view port) {
     const bool digits =
@@ -23,7 +22,8 @@ bool valid_port(std::string_view port) {
     return number >= 1 && number <= 65535;
 }
 
-// "" = fine; else what is wrong with "host", "host:port" or "[v6]:port".
+}  // namespace
+
 std::string wrong_address(std::string_view address) {
     if (address.find_first_of(" \t") != std::string_view::npos) return "there is a blank in it";
     std::string_view rest = address;
@@ -40,6 +40,8 @@ std::string wrong_address(std::string_view address) {
     if (!rest.starts_with(':') || !valid_port(rest.substr(1))) return "the port is a number between 1 and 65535";
     return {};
 }
+
+namespace {
 
 void check_url(Reader& reader, const model::SourcePosition& at, const std::string& url) {
     if (url.find('@') != std::string::npos)
@@ -133,64 +135,6 @@ void check_login(Reader& reader, const Node& table, const MqttSettings& into) {
         reader.error(kConflict, given->position, "MQTT 3.1.1 allows no password without a user name", "set username");
 }
 
-void read_properties(Reader& reader, const Entry& entry, KafkaSettings& into) {
-    if (!reader.is(entry, NodeKind::table, "a table")) return;
-    struct Ours {
-        std::string_view name, instead;
-    };
-    constexpr std::array kOurs{Ours{"bootstrap.servers", "use brokers in [kafka]"},
-                               Ours{"metadata.broker.list", "use brokers in [kafka]"},
-                               Ours{"enable.idempotence", "it is always on: without it Kafka could get a record twice"},
-                               Ours{"acks", "it is always all: anything less loses data when a broker dies"},
-                               Ours{"request.required.acks", "it is always all: anything less loses data"},
-                               Ours{"transactional.id", "delivery decides about transactions"}};
-    for (const auto& property : entry.value.entries) {
-        const auto& value = property.value;
-        const auto ours =
-            std::find_if(kOurs.begin(), kOurs.end(), [&](const Ours& o) { return o.name == property.key; });
-        if (ours != kOurs.end())
-            reader.error(kConflict, property.position, base::format("\"{}\" is not yours to set", property.key),
-                         std::string(ours->instead));
-        else if (value.kind == NodeKind::table)
-            reader.error(kType, property.position, base::format("\"{}\" is a table here", property.key),
-                         "a name with dots stands in quotes: \"linger.ms\" = \"100\"");
-        else if (value.kind == NodeKind::integer)
-            into.properties[property.key] = base::format("{}", value.integer);
-        else if (value.kind == NodeKind::number)
-            into.properties[property.key] = base::number_text(value.number);
-        else if (value.kind == NodeKind::boolean)
-            into.properties[property.key] = value.boolean ? "true" : "false";
-        else if (const auto text = reader.text(property))
-            into.properties[property.key] = *text;
-    }
-}
-
-void read_brokers(Reader& reader, const Entry& entry, KafkaSettings& into) {
-    const auto given = reader.texts(entry);
-    if (!given) return;
-    for (const auto& part : *given) into.brokers += (into.brokers.empty() ? "" : ",") + part;
-    if (into.brokers == "mock") {
-        into.mock = true;
-        return;
-    }
-    std::string_view rest = into.brokers;
-    while (true) {
-        const auto end = std::min(rest.find(','), rest.size());
-        auto one = rest.substr(0, end);
-        while (one.starts_with(' ')) one.remove_prefix(1);
-        while (one.ends_with(' ')) one.remove_suffix(1);
-        const auto wrong = one.find("://") != std::string_view::npos ? "a broker has no scheme before it"
-                           : one.empty()                             ? "the host is missing"
-                                                                     : wrong_address(one);
-        if (!wrong.empty())
-            reader.error(kForm, entry.value.position, base::format("\"{}\" is not a Kafka broker: {}", one, wrong),
-                         "for example \"kafka1.plant.example:9092\"; TLS: \"security.protocol\" = \"SSL\" in "
-                         "[kafka.properties]");
-        if (end == rest.size()) return;
-        rest.remove_prefix(end + 1);
-    }
-}
-
 }  // namespace
 
 bool plain_name(std::string_view name) {
@@ -242,23 +186,6 @@ void read_mqtt(Reader& reader, const Node& table, MqttSettings& into) {
         reader.warn(kDoubtful, expiry->value.position,
                     "with session_expiry 0 what comes while the gateway is stopped is lost",
                     "make it longer than the longest planned stop");
-}
-
-void read_kafka(Reader& reader, const Node& table, KafkaSettings& into) {
-    reader.read(table, "[kafka]", kafka_keys(), into);
-    if (const auto* brokers = table.find("brokers")) read_brokers(reader, *brokers, into);
-    if (const auto* properties = table.find("properties")) read_properties(reader, *properties, into);
-    if (const auto* prefix = table.find("prefix"); prefix != nullptr && prefix->value.kind == NodeKind::text &&
-                                                   (!plain_name(into.prefix) || into.prefix.size() > kMaxPrefix))
-        reader.error(kForm, prefix->value.position,
-                     base::format("\"{}\" cannot begin a topic name of Kafka", into.prefix),
-                     "use letters, digits, - _ . (at most 200)");
-    // What is set apart would have to be in the transaction as well.
-    if (const auto* order = table.find("catch_up"); order != nullptr && into.live_first() && into.exactly_once())
-        reader.error(kConflict, order->value.position, "\"live-first\" does not go with delivery = \"exactly-once\"",
-                     "use catch_up = \"in-order\", or delivery = \"at-least-once\"");
-    if (const auto* copies = table.find("replication"); copies != nullptr && into.replication == 0)
-        reader.error(kValue, copies->value.position, "\"replication\" cannot be 0", "-1 = the broker's default");
 }
 
 void read_store(Reader& reader, const Node& table, StoreSettings& into) {

@@ -52,6 +52,15 @@ struct MqttSettings {
     bool operator==(const MqttSettings&) const = default;
 };
 
+// SASL/OAUTHBEARER with client credentials (RFC 6749, section 4.4).
+struct OauthSettings {
+    std::string token_url;  // "" = not used
+    std::string client_id, client_secret_file, scope;
+    std::string ca;  // PEM file; "" = the system's
+
+    bool operator==(const OauthSettings&) const = default;
+};
+
 struct KafkaSettings {
     std::string brokers;
     std::string prefix = "tributary";
@@ -61,11 +70,20 @@ struct KafkaSettings {
     int backfill_min = 10'000;          // records: fewer go in order
     bool create_topics = true;
     int partitions = 6;
-    int replication = -1;                           // -1 = the broker's default
+    int replication = -1;                                      // -1 = the broker's default
+    std::string topic = "{prefix}.{kind}", key = "{series}";   // templates (template.hpp) of what streams give
+    std::vector<std::pair<std::string, std::string>> headers;  // name, template; besides our own
+    bool cloudevents = false;                                  // their headers, binary mode
+    std::string link = "lan";                                  // lan | wan | metered
+    int64_t send_every_ns = 300 * base::kNsPerSecond;          // over a metered link
+    std::string preset;                                        // of a managed cluster; "" = none
+    std::string username, password_file;                       // SASL; "" = not so
+    OauthSettings oauth;
     std::map<std::string, std::string> properties;  // any librdkafka property; wins over our defaults
     bool mock = false;  // brokers = "mock": librdkafka's embedded mock cluster (demonstrations and tests)
     bool exactly_once() const { return delivery == "exactly-once"; }
     bool live_first() const { return catch_up == "live-first"; }
+    bool metered() const { return link == "metered"; }
 
     bool operator==(const KafkaSettings&) const = default;
 };

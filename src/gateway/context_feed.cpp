@@ -10,14 +10,12 @@ constexpr int kLookAtOnce = 5'000;  // records: a long range must not hold up th
 
 }  // namespace
 
-ContextFeed::ContextFeed(uint64_t cursor, BlockSource& source, std::string gateway, std::string prefix,
-                         metrics::Registry& metrics)
+ContextFeed::ContextFeed(uint64_t cursor, BlockSource& source, record::Routing routing, metrics::Registry& metrics)
     : ranges_(model::Log::context, source, cursor),
       intake_(source, 1),
       source_(source),
       cursor_(cursor),
-      gateway_(std::move(gateway)),
-      prefix_(std::move(prefix)),
+      routing_(std::move(routing)),
       counter_(metrics.counter("tributary_context_incomplete_total",
                                "Context ranges some of whose messages were not in the store any more")) {}
 
@@ -101,8 +99,9 @@ ContextFeed::Look ContextFeed::look() {
 void ContextFeed::fill(kafka::Item& item) {
     const auto& one = (*picked_)[at_++];
     const auto& stream = *one.projected.stream;
-    record::project({gateway_, prefix_, intake_.block()->incarnation}, range_.origin.series, one.projected.reading,
+    record::project(routing_.source(intake_.block()->incarnation), range_.origin.series, one.projected.reading,
                     stream.unit, stream.labels, intake_.record().seq, one.n, one.several, record_, range_.event_ids);
+    routing_.address(stream, range_.origin.series, record_);
     item.seq = ranges_.seq();
     item.n = n_++;
     item.last = false;

@@ -10,13 +10,13 @@
 #include "gateway/context_pick.hpp"
 #include "gateway/intake_walk.hpp"
 #include "kafka/replicator.hpp"
+#include "record/routing.hpp"
 
 namespace tributary::gateway {
 
 class ContextFeed final : public kafka::Feed {
   public:
-    ContextFeed(uint64_t cursor, BlockSource& source, std::string gateway, std::string prefix,
-                metrics::Registry& metrics);
+    ContextFeed(uint64_t cursor, BlockSource& source, record::Routing routing, metrics::Registry& metrics);
 
     model::Log log() const override { return model::Log::context; }
     uint64_t cursor() const override { return cursor_; }
@@ -41,7 +41,7 @@ class ContextFeed final : public kafka::Feed {
     IntakeWalk intake_;
     BlockSource& source_;
     const uint64_t cursor_;
-    const std::string gateway_, prefix_;
+    const record::Routing routing_;
     metrics::Counter& counter_;
     std::atomic<uint64_t> incomplete_{0};
 

@@ -26,8 +26,8 @@ base::Result<std::unique_ptr<EventLoop>> EventLoop::create(const config::Setting
     const auto known = cursors->find(kEventsCursor);
     loop->cursor_ = known != cursors->end() ? known->second : writer.next_seq(model::Log::events);
     if (known == cursors->end()) writer.events_progress(loop->cursor_);  // what was before is nobody's business
-    loop->feed_ = std::make_unique<OutputFeed>(model::Log::events, loop->cursor_, loop->source_, settings.gateway.id,
-                                               settings.kafka.prefix);
+    loop->feed_ = std::make_unique<OutputFeed>(model::Log::events, loop->cursor_, loop->source_,
+                                               record::Routing(settings.gateway.id, settings.kafka.prefix));
     return loop;
 }
 

@@ -65,7 +65,8 @@ bool OutputFeed::next(kafka::Item& item) {
         item.nothing = true;
         return true;
     }
-    record::project({gateway_, prefix_, walk_.block()->incarnation}, *output, item.seq, record_);
+    record::project(routing_.source(walk_.block()->incarnation), *output, item.seq, record_);
+    routing_.address(*output, record_);
     part_.address(record_);
     item.record = &record_;
     item.value = record_.value;
@@ -106,7 +107,7 @@ bool IntakeFeed::begin_message(const model::IntakeRecord& record) {
         const auto& settings = walk_.settings().streams[stream];
         bool forwarded = false;
         if (settings.forwards(config::kForwardRaw)) {
-            if (!raw) parts_.push_back({true, {}});  // the same bytes for every stream: once
+            if (!raw) parts_.push_back({true, stream, {}});  // the same bytes for every stream: once
             raw = forwarded = true;
         }
         if (settings.forwards(config::kForwardAll) && !walk_.poison()) {
@@ -116,7 +117,7 @@ bool IntakeFeed::begin_message(const model::IntakeRecord& record) {
                 for (auto& one : projected_) {
                     if (series_.size() <= names) series_.emplace_back();
                     series_[names++].assign(one.series);
-                    parts_.push_back({false, one});
+                    parts_.push_back({false, stream, one});
                 }
             }
         }
@@ -135,26 +136,27 @@ bool IntakeFeed::begin_message(const model::IntakeRecord& record) {
     return true;
 }
 
-record::Source IntakeFeed::source_of_block() const { return {gateway_, prefix_, walk_.block()->incarnation}; }
-
 void IntakeFeed::fill(kafka::Item& item) {
     const auto& part = parts_[part_];
     const bool several = parts_.size() > 1;
     const auto n = static_cast<uint32_t>(part_);
     const auto& current = walk_.record();
     const auto& message = *current.message();
+    const auto source = routing_.source(walk_.block()->incarnation);
     if (part.raw) {
-        record::project_raw(source_of_block(), message, current.seq, current.arrival_ns, walk_.clock(), false, record_);
+        record::project_raw(source, message, current.seq, current.arrival_ns, walk_.clock(), false, record_);
         if (several) {
             record_.id.clear();
             record::append_id(record_.id, walk_.block()->incarnation, model::Log::intake, current.seq, n, true);
         }
+        routing_.address(walk_.settings().streams[part.stream], message.topic, record_);
         item.value = message.payload;
         item.keep = walk_.block();
     } else {
         const auto& stream = *part.projected.stream;
-        record::project(source_of_block(), part.projected.series, part.projected.reading, stream.unit, stream.labels,
-                        current.seq, n, several, record_);
+        record::project(source, part.projected.series, part.projected.reading, stream.unit, stream.labels, current.seq,
+                        n, several, record_);
+        routing_.address(stream, part.projected.series, record_);
         item.value = record_.value;
     }
     item.seq = current.seq;

@@ -12,6 +12,7 @@
 
 #include "gateway/intake_walk.hpp"
 #include "kafka/replicator.hpp"
+#include "record/routing.hpp"
 
 namespace tributary::gateway {
 
@@ -32,14 +33,12 @@ struct Part {
 
 class OutputFeed final : public kafka::Feed {
   public:
-    OutputFeed(model::Log log, uint64_t cursor, BlockSource& source, std::string gateway, std::string prefix,
-               Part part = {})
+    OutputFeed(model::Log log, uint64_t cursor, BlockSource& source, record::Routing routing, Part part = {})
         : source_(source),
           part_(part),
           walk_(log, source, cursor, part.claims, part.lane()),
           cursor_(cursor),
-          gateway_(std::move(gateway)),
-          prefix_(std::move(prefix)) {}
+          routing_(std::move(routing)) {}
 
     model::Log log() const override { return walk_.log(); }
     uint64_t cursor() const override { return cursor_; }
@@ -57,21 +56,20 @@ class OutputFeed final : public kafka::Feed {
     uint64_t furthest_ = 0;  // it may have to go back, and what it gave out stays its own
     OutputWalk walk_;
     const uint64_t cursor_;
-    const std::string gateway_, prefix_;
+    const record::Routing routing_;
     record::KafkaRecord record_;
 };
 
 class IntakeFeed final : public kafka::Feed {
   public:
     // limit: intake below it is processed by the engine.
-    IntakeFeed(uint64_t cursor, BlockSource& source, std::string gateway, std::string prefix,
-               std::function<uint64_t()> limit, Part part = {})
+    IntakeFeed(uint64_t cursor, BlockSource& source, record::Routing routing, std::function<uint64_t()> limit,
+               Part part = {})
         : part_of_log_(part),
           walk_(source, cursor, part.claims, part.lane()),
           cursor_(cursor),
           reported_(cursor - 1),
-          gateway_(std::move(gateway)),
-          prefix_(std::move(prefix)),
+          routing_(std::move(routing)),
           limit_(std::move(limit)) {}
 
     model::Log log() const override { return model::Log::intake; }
@@ -87,20 +85,20 @@ class IntakeFeed final : public kafka::Feed {
   private:
     struct Sent {  // one Kafka record of the present message
         bool raw = false;
+        uint32_t stream = 0;  // of raw: the first that wants it
         engine::Projected projected;
     };
 
     void follow_configuration();
     bool begin_message(const model::IntakeRecord& record);
     void fill(kafka::Item& item);
-    record::Source source_of_block() const;
 
     const Part part_of_log_;
     uint64_t furthest_ = 0;  // as OutputFeed's
     IntakeWalk walk_;
     const uint64_t cursor_;
     uint64_t reported_;  // the newest seq that was in an Item
-    const std::string gateway_, prefix_;
+    const record::Routing routing_;
     const std::function<uint64_t()> limit_;
 
     uint64_t generation_ = 0;          // of the configuration that what follows is of

@@ -19,6 +19,7 @@
 #include "gateway/control_socket.hpp"
 #include "gateway/mosquitto.hpp"
 #include "gateway/runtime.hpp"
+#include "store/inspect.hpp"
 
 namespace tributary::gateway {
 namespace {
@@ -252,12 +253,33 @@ int run(const RunOptions& options) {
     return Control(options, std::move(*loaded.settings)).run();
 }
 
+namespace {
+
+// How late the last record of an outage can be: as long as the store has room at the rate it was filled so far, without
+// any thinning out. A new box: five days.
+int64_t bridged_ns(const config::Settings& settings) {
+    constexpr int64_t kUsual = 5 * 24 * 3600 * base::kNsPerSecond, kMost = 365 * 24 * 3600 * base::kNsPerSecond;
+    constexpr int64_t kEnough = 3600 * base::kNsPerSecond;
+    const auto there = store::overview(settings.store.path);
+    if (!there) return kUsual;
+    for (const auto& log : there->logs) {
+        const int64_t span_ns = log.last_time_ns - log.first_time_ns;
+        if (log.log != model::Log::intake || log.stored_bytes <= 0 || span_ns < kEnough) continue;
+        const double share = static_cast<double>(settings.store.max_size_bytes) / static_cast<double>(log.stored_bytes);
+        return std::clamp(static_cast<int64_t>(std::min(share * static_cast<double>(span_ns), 1e18)), kUsual, kMost);
+    }
+    return kUsual;
+}
+
+}  // namespace
+
 std::vector<kafka::Finding> probe(const config::Settings& settings) {
     std::vector<kafka::Finding> findings;
     auto mqtt = mqtt::probe(settings.mqtt, settings.mqtt.client_id + "-check");
     findings.push_back({mqtt.ok(), mqtt ? *mqtt : mqtt.error().text()});
     if (auto warning = mosquitto_warning(settings.mqtt.urls)) findings.push_back({true, std::move(*warning), true});
-    for (auto& finding : kafka::probe(settings, 10 * base::kNsPerSecond)) findings.push_back(std::move(finding));
+    for (auto& finding : kafka::probe(settings, 10 * base::kNsPerSecond, bridged_ns(settings)))
+        findings.push_back(std::move(finding));
     return findings;
 }
 

@@ -23,16 +23,16 @@ base::Result<> KafkaFeeds::make(const config::Settings& settings, const std::str
     if (!meta) return meta.error();
     const auto cursor = [&](model::Log log) { return std::max<uint64_t>((*cursors)[kafka_cursor(log)], 1); };
     const auto& kafka = settings.kafka;
-    const auto& gateway = settings.gateway.id;
+    const record::Routing routing(settings);
     auto& claims = writer.claims();
     const auto output = [&](model::Log log, uint64_t from, Part part = {}) {
-        auto feed = std::make_unique<OutputFeed>(log, from, source, gateway, kafka.prefix, part);
+        auto feed = std::make_unique<OutputFeed>(log, from, source, routing, part);
         feed->note_damage(damage_);
         feeds_.push_back(std::move(feed));
     };
     const auto intake = [&](uint64_t from, Part part) {
         part.claims = &claims;
-        auto feed = std::make_unique<IntakeFeed>(from, source, gateway, kafka.prefix, engine_position, part);
+        auto feed = std::make_unique<IntakeFeed>(from, source, routing, engine_position, part);
         feed->note_damage(damage_);
         feeds_.push_back(std::move(feed));
     };
@@ -56,7 +56,7 @@ base::Result<> KafkaFeeds::make(const config::Settings& settings, const std::str
     // What Kafka has committed beyond our cursor is not known before it answers; at most its window of records.
     if (kafka.exactly_once()) claims.set(model::Log::intake, cursor(model::Log::intake) + kInDoubt);
     output(model::Log::events, cursor(model::Log::events));
-    auto context = std::make_unique<ContextFeed>(cursor(model::Log::context), source, gateway, kafka.prefix, metrics);
+    auto context = std::make_unique<ContextFeed>(cursor(model::Log::context), source, routing, metrics);
     context_ = context.get();
     context->note_damage(damage_);
     feeds_.push_back(std::move(context));
@@ -64,7 +64,7 @@ base::Result<> KafkaFeeds::make(const config::Settings& settings, const std::str
     for (const auto log : {model::Log::late, model::Log::dead, model::Log::gaps}) output(log, cursor(log));
     // Summaries are of nothing but the backlog.
     output(model::Log::thinned, cursor(model::Log::thinned), {&claims, nullptr, kafka.live_first()});
-    auto status = std::make_unique<StatusFeed>(gateway, kafka.prefix, incarnation);
+    auto status = std::make_unique<StatusFeed>(routing, incarnation);
     status_ = status.get();
     feeds_.push_back(std::move(status));
     intake(live_cursor(model::Log::intake), parts[model::Log::intake]);

@@ -16,7 +16,7 @@
 #include "engine/engine.hpp"
 #include "gateway/replay.hpp"
 #include "gateway/replay_context.hpp"
-#include "record/record.hpp"
+#include "record/routing.hpp"
 
 namespace tributary::gateway {
 
@@ -29,11 +29,12 @@ class Printer final : public engine::Sink {
   public:
     using Watch = std::function<void(const model::Output&)>;
     Printer(const config::Settings& settings, std::ostream& out, Watch watch = {})
-        : source_{settings.gateway.id, settings.kafka.prefix, "replay", false}, out_(out), watch_(std::move(watch)) {}
+        : routing_(settings), source_(routing_.source("replay")), out_(out), watch_(std::move(watch)) {}
 
     void emit(model::Output&& output) override {
         if (watch_) return watch_(output);
         record::project(source_, output, ++seqs_[static_cast<size_t>(model::log_of(output))], record_);
+        routing_.address(output, record_);
         print();
     }
     void score(std::string_view /*series*/, int64_t /*event_ns*/, double score, bool opened, bool alarm) override {
@@ -46,12 +47,14 @@ class Printer final : public engine::Sink {
         if (watch_) return;
         record::project(source_, p.series, p.reading, p.stream->unit, p.stream->labels, seq, n, several, record_,
                         event_ids);
+        routing_.address(*p.stream, p.series, record_);
         print();
     }
     void set_clock(model::ClockState state) { clock_ = state; }
-    void raw(const model::Message& message, uint64_t seq, int64_t arrival_ns) {
+    void raw(const config::StreamSettings& stream, const model::Message& message, uint64_t seq, int64_t arrival_ns) {
         if (watch_) return;
         record::project_raw(source_, message, seq, arrival_ns, clock_, true, record_);
+        routing_.address(stream, message.topic, record_);
         print();
     }
 
@@ -66,6 +69,7 @@ class Printer final : public engine::Sink {
   private:
     void print() { out_ << record::to_json_line(source_, record_) << '\n'; }
 
+    const record::Routing routing_;
     const record::Source source_;
     std::ostream& out_;
     const Watch watch_;
@@ -155,7 +159,7 @@ class Line final : engine::Sink {
             for (const uint32_t index : streams) {
                 const auto& stream = settings_->streams[index];
                 if (stream.forwards(config::kForwardRaw)) {
-                    if (!counting) printer_.raw(message, seq_, arrival_ns);
+                    if (!counting) printer_.raw(stream, message, seq_, arrival_ns);
                     n++;
                 }
                 if (!stream.forwards(config::kForwardAll) ||

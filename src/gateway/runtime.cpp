@@ -175,6 +175,7 @@ base::Result<> Runtime::find_poison() {
     store::Batch batch;
     batch.meta = poison_->judge(*known);
     wear_.emplace(settings_.store.endurance_bytes, (*known)["wear"]);
+    uplink_.emplace(0, (*known)["uplink"]);
     if (batch.empty()) return {};
     if (auto stored = store_->commit(batch); !stored) return stored.error();
     return {};
@@ -322,14 +323,22 @@ void Runtime::watch_wear() {
         metrics_.healthy("flash");
     metrics_.gauge("tributary_device_written_today_bytes", "Written since midnight UTC to the device of the store")
         .set(status.today_bytes);
+    const auto link = kafka_->status();
+    const auto sent = static_cast<int64_t>(link.sent_bytes);
+    uplink_->add(arrival_.now_ns(), {sent, sent + static_cast<int64_t>(link.received_bytes)});
     if (clock_.boot_ns() - wear_kept_at_ns_ < kKeep && wear_kept_at_ns_ != 0) return;
     wear_kept_at_ns_ = clock_.boot_ns();
+    remember_days();
+}
+
+void Runtime::remember_days() {
     writer_->remember("wear", wear_->text());
+    writer_->remember("uplink", uplink_->text());
 }
 
 void Runtime::stop() {
     if (std::exchange(stopped_, true)) return;
-    if (writer_ && wear_) writer_->remember("wear", wear_->text());
+    if (writer_ && wear_) remember_days();
     if (session_) session_->stop_intake();
     // A disk that does not take the first transaction will not take the next ones: do not wait for each.
     int64_t patience = kFlush;
@@ -395,6 +404,7 @@ void Runtime::fill(StatusSnapshot& s) const {
         s.delivered_per_s = static_cast<double>(samples_.back().delivered - samples_.front().delivered) / seconds;
     }
     s.wear = wear_->status();
+    s.uplink = uplink_->status();
     s.now_ns = arrival_.now_ns();
     s.clock = clock_watch_.status();
     s.clock_policy = clock_watch_.policy();

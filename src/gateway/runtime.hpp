@@ -52,6 +52,7 @@ class Runtime {
     void clock_health();
     void report();
     void watch_wear();
+    void remember_days();
     void watch_tls();
 
     config::Settings settings_;
@@ -72,6 +73,7 @@ class Runtime {
     std::unique_ptr<mqtt::StatusPublisher> publisher_;
     std::unique_ptr<store::Reader> reader_;  // control's own
     std::optional<Wear> wear_;
+    std::optional<Wear> uplink_;  // Kafka's bytes day by day, counted the same way: own = sent, device = both ways
     std::optional<TlsWatch> mqtt_tls_, kafka_tls_;  // where TLS is used
     int64_t wear_kept_at_ns_ = 0;
     std::string config_hash_;

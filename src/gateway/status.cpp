@@ -93,6 +93,9 @@ void mqtt_and_kafka(JsonObject& top, const StatusSnapshot& s) {
     kafka.integer("delivered", s.kafka.delivered).integer("refused", s.kafka.refused).integer("resent", s.kafka.resent);
     kafka.integer("clamped", s.kafka.clamped).integer("producers", s.kafka.producers);
     kafka.integer("in_flight", static_cast<uint64_t>(s.kafka.in_flight)).text("mock_brokers", s.kafka.mock_brokers);
+    kafka.integer("sent_bytes", s.kafka.sent_bytes).integer("received_bytes", s.kafka.received_bytes);
+    kafka.integer("link_today_bytes", s.uplink.today_bytes).integer("link_a_day_bytes", s.uplink.day_bytes);
+    kafka.integer("throttle_ms", s.kafka.throttle_ms);
     kafka.integer("context_incomplete", s.context_incomplete).integer("backlog", s.backlog);
     kafka.end();
 }
@@ -333,6 +336,10 @@ std::string status_text(const StatusSnapshot& s) {
                         s.kafka.connected ? "connected to" : "NOT connected to", s.kafka_brokers, s.delivered_per_s,
                         s.kafka.delivered, s.kafka.refused, waiting(s.logs),
                         base::format_duration(static_cast<int64_t>(lag_seconds(s)) * 1'000'000'000));
+    out += base::format("link    {} to and from Kafka today, before TLS", base::format_size(s.uplink.today_bytes));
+    if (s.uplink.day_bytes > 0) out += base::format("  {} a day", base::format_size(s.uplink.day_bytes));
+    if (s.kafka.throttle_ms > 0) out += base::format("  slowed down by up to {} ms", s.kafka.throttle_ms);
+    out += '\n';
     if (s.backlog > 0)
         out += base::format("        the backlog follows to the backfill topics: {} records to go\n", s.backlog);
     if (s.context_incomplete > 0)

@@ -60,6 +60,7 @@ struct StatusSnapshot {
     std::vector<Quotas::Status> quotas;
     bool store_open = false;
     Wear::Status wear;
+    Wear::Status uplink;                             // own: sent to Kafka; today, day: both ways
     std::vector<LogStatus> logs;                     // intake first
     int64_t oldest_unsent_ns = 0;                    // arrival of the oldest message Kafka has not; 0 = none
     double received_per_s = 0, delivered_per_s = 0;  // over the last ten seconds

@@ -21,12 +21,13 @@ bool StatusFeed::next(kafka::Item& item) {
     if (next_ > newest_) return false;
     // Words that were overtaken while Kafka was away are not sent any more.
     next_ = newest_ + 1;
-    record_.topic = topic_;
-    record_.key = gateway_;
+    record_.topic = routing_.prefix() + ".status";
+    record_.key = routing_.gateway();
     record_.id.clear();
     record::append_id(record_.id, incarnation_, model::Log::status, newest_, 0, false);
     record_.value = json_ + ",\"id\":\"" + record_.id + "\"}";
     record_.timestamp_ms = time_ms_;
+    routing_.address_own("status", record_);
     item.seq = newest_;
     item.record = &record_;
     item.value = record_.value;

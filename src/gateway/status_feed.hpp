@@ -7,13 +7,14 @@
 #include <string>
 
 #include "kafka/replicator.hpp"
+#include "record/routing.hpp"
 
 namespace tributary::gateway {
 
 class StatusFeed final : public kafka::Feed {
   public:
-    StatusFeed(std::string gateway, std::string prefix, std::string incarnation)
-        : gateway_(std::move(gateway)), topic_(prefix + ".status"), incarnation_(std::move(incarnation)) {}
+    StatusFeed(record::Routing routing, std::string incarnation)
+        : routing_(std::move(routing)), incarnation_(std::move(incarnation)) {}
 
     // Any thread. json: an object without its closing brace; the id is added here.
     void set(std::string json, int64_t time_ms);
@@ -24,7 +25,8 @@ class StatusFeed final : public kafka::Feed {
     bool next(kafka::Item& item) override;
 
   private:
-    const std::string gateway_, topic_, incarnation_;
+    const record::Routing routing_;
+    const std::string incarnation_;
     std::mutex mutex_;
     std::string json_;
     int64_t time_ms_ = 0;

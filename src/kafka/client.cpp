@@ -6,9 +6,12 @@
 #include <string_view>
 #include <utility>
 
+#include "base/files.hpp"
 #include "base/log.hpp"
+#include "kafka/oauth.hpp"
 #include "kafka/replicator.hpp"
 #include "kafka/transactions.hpp"
+#include "record/routing.hpp"
 
 namespace tributary::kafka {
 
@@ -33,6 +36,7 @@ constexpr std::array kReserved{
     Reserved{"delivery.report.only.error", "false", "false", "cursors move by delivery reports"},
     Reserved{"enabled_events", "", "", "the gateway chooses the events it reads"},
     Reserved{"log.queue", "true", "true", "the gateway reads the client's log there"},
+    Reserved{"statistics.interval.ms", "", "", "the gateway reads them for status and metrics"},
     Reserved{"test.mock.num.brokers", "", "", "write brokers = \"mock\" in [kafka]"},
 };
 
@@ -74,6 +78,31 @@ base::Result<Owned<rd_kafka_t>> make_client(rd_kafka_type_t type, const char* wh
     return client;
 }
 
+// user name and password, or tokens.
+base::Result<> add_login(const config::KafkaSettings& kafka, Properties& values) {
+    if (!kafka.oauth.token_url.empty()) values.emplace_back("sasl.mechanisms", "OAUTHBEARER");
+    if (!kafka.username.empty()) values.emplace_back("sasl.username", kafka.username);
+    if (kafka.password_file.empty()) return {};
+    auto secret = base::read_secret(kafka.password_file);
+    if (!secret) return secret.error();
+    values.emplace_back("sasl.password", std::move(*secret));
+    return {};
+}
+
+// The best that this librdkafka was built with.
+const char* compression() {
+    const Owned<rd_kafka_conf_t> trial(rd_kafka_conf_new());
+    const bool zstd = rd_kafka_conf_set(trial.get(), "compression.codec", "zstd", nullptr, 0) == RD_KAFKA_CONF_OK;
+    return zstd ? "zstd" : "gzip";
+}
+
+void add_link(const config::KafkaSettings& kafka, Properties& values) {
+    if (kafka.link == "lan") return;
+    values.emplace_back("compression.codec", compression());
+    values.emplace_back("linger.ms", kafka.metered() ? "1000" : "500");
+    if (kafka.metered()) values.emplace_back("topic.metadata.refresh.interval.ms", "900000");
+}
+
 // Whoever set them meant the producer; a consumer would complain about each.
 bool of_producers_only(const std::string& name) {
     static constexpr std::array kNames{"linger.ms",
@@ -113,7 +142,10 @@ base::Result<Owned<rd_kafka_conf_t>> producer_conf(const config::Settings& setti
         {"socket.keepalive.enable", "true"},
         {"partitioner", "murmur2_random"},  // the Java client's: a key finds the same partition from everywhere
         {"log.queue", "true"},
+        {"statistics.interval.ms", "15000"},  // bytes on the wire, and whether the brokers slow us down
     };
+    add_link(settings.kafka, values);
+    if (auto login = add_login(settings.kafka, values); !login) return login.error();
     for (const auto& [name, value] : settings.kafka.properties) {
         if (auto allowed = check_property(name, value); !allowed) return allowed.error();
         // librdkafka knows two names for one knob; the later call wins.
@@ -135,13 +167,26 @@ base::Result<Owned<rd_kafka_conf_t>> producer_conf(const config::Settings& setti
         values.emplace_back("batch.num.messages", "1");
     }
     auto conf = conf_of(values);
-    if (conf) rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+    if (!conf) return conf;
+    rd_kafka_conf_set_events(conf->get(),
+                             RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS);
+    if (!settings.kafka.oauth.token_url.empty()) use_oauth(conf->get(), settings);
     return conf;
 }
 
 base::Result<Owned<rd_kafka_t>> make_producer(Owned<rd_kafka_conf_t> conf) {
     auto producer = make_client(RD_KAFKA_PRODUCER, "producer", std::move(conf));
     if (producer) rd_kafka_set_log_queue(producer->get(), nullptr);
+    return producer;
+}
+
+base::Result<Owned<rd_kafka_t>> make_producer(const config::Settings& settings, const std::string& brokers,
+                                              Sending sending) {
+    auto conf = producer_conf(settings, brokers, sending);
+    if (!conf) return conf.error();
+    auto producer = make_producer(std::move(*conf));
+    if (producer && !settings.kafka.oauth.token_url.empty())
+        if (auto begun = begin_oauth(producer->get()); !begun) return begun.error();
     return producer;
 }
 
@@ -153,9 +198,15 @@ base::Result<Owned<rd_kafka_t>> make_consumer(const config::Settings& settings, 
     if (!group.empty()) values.emplace_back("group.id", group);
     for (const auto& [name, value] : settings.kafka.properties)
         if (!of_producers_only(name)) values.emplace_back(name, value);
+    if (auto login = add_login(settings.kafka, values); !login) return login.error();
     auto conf = conf_of(values);
     if (!conf) return conf.error();
-    return make_client(RD_KAFKA_CONSUMER, "consumer", std::move(*conf));
+    const bool tokens = !settings.kafka.oauth.token_url.empty();
+    if (tokens) use_oauth(conf->get(), settings);
+    auto consumer = make_client(RD_KAFKA_CONSUMER, "consumer", std::move(*conf));
+    if (consumer && tokens)
+        if (auto begun = begin_oauth(consumer->get()); !begun) return begun.error();
+    return consumer;
 }
 
 Owned<rd_kafka_topic_partition_list_t> one_partition(const std::string& topic, int32_t partition) {
@@ -164,49 +215,21 @@ Owned<rd_kafka_topic_partition_list_t> one_partition(const std::string& topic, i
     return list;
 }
 
-Trouble trouble_of(rd_kafka_resp_err_t error) {
-    switch (error) {
-        case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-            return Trouble::stamp;
-        case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-        case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-        case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-        case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
-        case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
-            return Trouble::record;
-        case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-        case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-        case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-        case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-            return Trouble::topic;
-        default:
-            return Trouble::passing;
-    }
-}
-
-std::string topic_of(const config::KafkaSettings& settings, model::Log log) {
-    const bool readings = log == model::Log::intake || log == model::Log::reduced || log == model::Log::context;
-    if (log == model::Log::thinned) log = model::Log::windows;
-    return base::format("{}.{}", settings.prefix, readings ? "readings" : model::log_name(log));
-}
-
-std::vector<std::string> topics_of(const config::KafkaSettings& settings) {
+std::vector<std::string> topics_of(const config::Settings& settings) {
     std::vector<std::string> names;
-    for (const auto log : sent_logs()) {
-        names.push_back(topic_of(settings, log));
-        if (settings.live_first() && (log == model::Log::intake || log == model::Log::windows))
-            names.push_back(names.back() + std::string(kBackfill));
-    }
-    if (settings.exactly_once()) names.push_back(progress_topic(settings));
+    const auto add = [&](std::string name) {
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    };
+    using model::Log;
+    for (const auto log : {Log::intake, Log::reduced, Log::context, Log::windows, Log::thinned, Log::events, Log::late,
+                           Log::dead, Log::gaps, Log::status})
+        for (const auto& topic : record::Routing::topics(settings, log)) {
+            add(topic);
+            const bool apart = log == Log::intake || log == Log::reduced || log == Log::windows || log == Log::thinned;
+            if (settings.kafka.live_first() && apart) add(topic + std::string(kBackfill));
+        }
+    if (settings.kafka.exactly_once()) add(progress_topic(settings.kafka));
     return names;
-}
-
-const std::vector<model::Log>& sent_logs() {
-    static const std::vector logs{model::Log::intake, model::Log::windows, model::Log::events, model::Log::late,
-                                  model::Log::dead,   model::Log::gaps,    model::Log::status};
-    return logs;
 }
 
 }  // namespace tributary::kafka

@@ -26,6 +26,7 @@ struct Delete {
     void operator()(rd_kafka_NewTopic_t* p) const { rd_kafka_NewTopic_destroy(p); }
     void operator()(rd_kafka_AdminOptions_t* p) const { rd_kafka_AdminOptions_destroy(p); }
     void operator()(const struct rd_kafka_metadata* p) const { rd_kafka_metadata_destroy(p); }
+    void operator()(rd_kafka_ConfigResource_t* p) const { rd_kafka_ConfigResource_destroy(p); }
     void operator()(rd_kafka_error_t* p) const { rd_kafka_error_destroy(p); }
     void operator()(rd_kafka_message_t* p) const { rd_kafka_message_destroy(p); }
     void operator()(rd_kafka_topic_partition_list_t* p) const { rd_kafka_topic_partition_list_destroy(p); }
@@ -41,23 +42,14 @@ enum class Sending { batched, singly };
 base::Result<Owned<rd_kafka_conf_t>> producer_conf(const config::Settings& settings, const std::string& brokers,
                                                    Sending sending);
 base::Result<Owned<rd_kafka_t>> make_producer(Owned<rd_kafka_conf_t> conf);
+base::Result<Owned<rd_kafka_t>> make_producer(const config::Settings& settings, const std::string& brokers,
+                                              Sending sending);
 // Reads what is committed. Without a group only single partitions can be read.
 base::Result<Owned<rd_kafka_t>> make_consumer(const config::Settings& settings, const std::string& brokers,
                                               const std::string& group);
 
 Owned<rd_kafka_topic_partition_list_t> one_partition(const std::string& topic, int32_t partition);
 
-// What an error of a delivery report asks for.
-enum class Trouble {
-    stamp,   // the broker does not take the record's timestamp (or that of a neighbour in its batch)
-    record,  // the broker never takes this record (or a neighbour)
-    topic,   // the topic is missing or closed to us: nothing is wrong with the record
-    passing  // anything else: send again
-};
-Trouble trouble_of(rd_kafka_resp_err_t error);
-
-std::string topic_of(const config::KafkaSettings& settings, model::Log log);  // intake: <prefix>.readings
-std::vector<std::string> topics_of(const config::KafkaSettings& settings);    // all that we send to
-const std::vector<model::Log>& sent_logs();  // one for each topic (reduced, context: intake's)
+std::vector<std::string> topics_of(const config::Settings& settings);  // all that we send to
 
 }  // namespace tributary::kafka

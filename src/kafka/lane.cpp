@@ -11,8 +11,8 @@ constexpr size_t kFirstRing = 256;
 constexpr size_t kMostUnsettled = 1 << 16;  // passed over ("nothing") while an older record is in flight
 }  // namespace
 
-Lane::Lane(Feed& feed, std::string topic)
-    : feed_(feed), topic_(std::move(topic)), ring_(kFirstRing), cursor_(feed.cursor()) {
+Lane::Lane(Feed& feed, std::vector<std::string> topics)
+    : feed_(feed), topics_(std::move(topics)), ring_(kFirstRing), cursor_(feed.cursor()) {
     feed_.seek(cursor_);
 }
 

@@ -34,9 +34,17 @@ class Lane {
         std::shared_ptr<const void> keep;  // the value's bytes while they are in flight
     };
 
-    Lane(Feed& feed, std::string topic);
+    // topics: where its records can go, as far as the configuration tells.
+    Lane(Feed& feed, std::vector<std::string> topics);
 
-    const std::string& topic() const { return topic_; }
+    const std::vector<std::string>& topics() const { return topics_; }
+    bool sends_to(std::string_view topic) const {
+        return std::find(topics_.begin(), topics_.end(), topic) != topics_.end();
+    }
+    // One of an earlier configuration, found in a record.
+    void add_topic(std::string_view topic) {
+        if (!sends_to(topic)) topics_.emplace_back(topic);
+    }
     model::Log log() const { return feed_.log(); }
     bool backfill() const { return feed_.backfill(); }
     void linked() { feed_.linked(); }
@@ -94,7 +102,7 @@ class Lane {
     };
 
     Feed& feed_;
-    std::string topic_;
+    std::vector<std::string> topics_;
     std::vector<Slot> ring_;                   // a power of two
     uint64_t head_ = 0, send_ = 0, tail_ = 0;  // head: oldest unsettled; send: next to send
     uint64_t singly_until_ = 0, skip_below_ = 0;

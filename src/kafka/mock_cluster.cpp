@@ -27,7 +27,7 @@ class Embedded final : public MockCluster {
 
 }  // namespace
 
-base::Result<std::unique_ptr<MockCluster>> MockCluster::start(const config::KafkaSettings& settings) {
+base::Result<std::unique_ptr<MockCluster>> MockCluster::start(const config::Settings& settings) {
     Owned<rd_kafka_conf_t> conf(rd_kafka_conf_new());
     rd_kafka_conf_set_log_cb(conf.get(), nullptr);  // it would say that it has no brokers
     auto host = make_producer(std::move(conf));
@@ -36,7 +36,7 @@ base::Result<std::unique_ptr<MockCluster>> MockCluster::start(const config::Kafk
     if (cluster == nullptr) return base::Error{"TRB-KAFKA-003", "the embedded mock cluster cannot be started"};
     auto mock = std::make_unique<Embedded>(std::move(*host), cluster);
     for (const auto& topic : topics_of(settings))
-        rd_kafka_mock_topic_create(cluster, topic.c_str(), settings.partitions, 1);
+        rd_kafka_mock_topic_create(cluster, topic.c_str(), settings.kafka.partitions, 1);
     return std::unique_ptr<MockCluster>(std::move(mock));
 }
 

@@ -14,7 +14,7 @@ namespace tributary::kafka {
 
 class MockCluster {
   public:
-    static base::Result<std::unique_ptr<MockCluster>> start(const config::KafkaSettings& settings);
+    static base::Result<std::unique_ptr<MockCluster>> start(const config::Settings& settings);
     virtual ~MockCluster() = default;
     virtual const std::string& brokers() const = 0;
 };

@@ -5,19 +5,28 @@
 #include "kafka/mock_cluster.hpp"
 #include "kafka/producer.hpp"
 #include "kafka/replicator.hpp"
+#include "kafka/topic_rules.hpp"
 #include "kafka/topics.hpp"
+#include "kafka/trouble.hpp"
 
 namespace tributary::kafka {
 
 namespace {
 
-// The client's own words on why it cannot connect are in its error events.
+// The client's own words on why it cannot connect are in its error events; those that tell what to do count most.
 std::string why_unreachable(Producer& client, const std::string& fallback) {
     std::string why = fallback;
-    while (const auto event = client.event(0))
-        if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR &&
-            rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-            why = rd_kafka_event_error_string(event.get());
+    bool advised = false;
+    while (const auto event = client.event(0)) {
+        const auto error = rd_kafka_event_error(event.get());
+        if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_ERROR || error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
+            advised)
+            continue;
+        const auto advice = what_to_do(error, "");
+        advised = !advice.empty();
+        why = rd_kafka_event_error_string(event.get());
+        if (advised) why += ": " + advice;
+    }
     return why;
 }
 
@@ -44,15 +53,14 @@ void say_what_is_missing(Producer& client, const std::vector<std::string>& missi
 
 }  // namespace
 
-std::vector<Finding> probe(const config::Settings& settings, int64_t timeout_ns) {
+std::vector<Finding> probe(const config::Settings& settings, int64_t timeout_ns, int64_t outage_ns) {
     if (settings.kafka.mock) return {{true, "brokers = \"mock\": an embedded cluster is started by run"}};
-    auto conf = producer_conf(settings, settings.kafka.brokers, Sending::batched);
-    if (!conf) return {{false, conf.error().text()}};
-    auto handle = make_producer(std::move(*conf));
+    auto handle = make_producer(settings, settings.kafka.brokers, Sending::batched);
     if (!handle) return {{false, handle.error().text()}};
     Producer client(std::move(*handle));
     const int timeout_ms = static_cast<int>(std::clamp<int64_t>(timeout_ns / base::kNsPerMs, 1, 600'000));
-    const TopicCheck check = check_topics(client.handle(), topics_of(settings.kafka), timeout_ms);
+    auto topics = topics_of(settings);
+    const TopicCheck check = check_topics(client.handle(), topics, timeout_ms);
     if (!check.reached)
         return {{false, base::format("no Kafka broker of \"{}\" answers: {}", settings.kafka.brokers,
                                      why_unreachable(client, check.error))}};
@@ -61,6 +69,12 @@ std::vector<Finding> probe(const config::Settings& settings, int64_t timeout_ns)
         out.push_back({true, base::format("all topics of \"{}\" are there", settings.kafka.prefix)});
     else
         say_what_is_missing(client, check.missing, settings.kafka, timeout_ms, out);
+    if (!check.partitions.empty()) out.push_back({true, check.partitions, true});
+    std::erase_if(topics, [&](const auto& topic) {
+        return std::find(check.missing.begin(), check.missing.end(), topic) != check.missing.end();
+    });
+    if (topics.empty()) return out;
+    for (auto& finding : check_rules(client, topics, outage_ns, timeout_ms)) out.push_back(std::move(finding));
     return out;
 }
 

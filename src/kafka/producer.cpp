@@ -16,7 +16,7 @@ rd_kafka_topic_t* Producer::topic(const std::string& name) {
 rd_kafka_resp_err_t Producer::send(const Outgoing& out) {
     rd_kafka_topic_t* const topic_handle = topic(out.record.topic);
     if (topic_handle == nullptr) return RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
-    Owned<rd_kafka_headers_t> headers(rd_kafka_headers_new(4));
+    Owned<rd_kafka_headers_t> headers(rd_kafka_headers_new(4 + out.record.headers.size()));
     const auto add = [&](std::string_view name, std::string_view value) {
         rd_kafka_header_add(headers.get(), name.data(), static_cast<ssize_t>(name.size()), value.data(),
                             static_cast<ssize_t>(value.size()));
@@ -25,6 +25,7 @@ rd_kafka_resp_err_t Producer::send(const Outgoing& out) {
     add("tb-gw", out.gateway);
     if (!out.time_mark.empty()) add("tb-time", out.time_mark);
     if (out.record.replayed) add("tb-replay", "1");
+    for (const auto& [name, text] : out.record.headers) add(name, text);
 
     // A null pointer would be a null value (a tombstone); an empty payload is an empty value.
     const char* value = out.value.empty() ? "" : out.value.data();

@@ -32,6 +32,8 @@ void Pump::step(int64_t timeout_ns) {
 
 void Pump::wait(int64_t timeout_ns) {
     if (!producer_) timeout_ns = std::min(timeout_ns, std::max<int64_t>(start_at_ns_ - clock_.boot_ns(), kNsPerMs));
+    if (settings_.kafka.metered() && next_batch_ns_ > clock_.boot_ns())
+        timeout_ns = std::min(timeout_ns, next_batch_ns_ - clock_.boot_ns());
     if (pace_.resume_ns() > clock_.boot_ns()) timeout_ns = std::min(timeout_ns, pace_.resume_ns() - clock_.boot_ns());
     if (exact_ && exact_->open())  // it is to be closed in time
         timeout_ns = std::min(timeout_ns, std::max(exact_->opened_ns() + kTransactionNs - clock_.boot_ns(), kNsPerMs));
@@ -89,7 +91,7 @@ void Pump::advance() {
         if (lane.rewind_wanted && lane.flying() == 0) lane.rewind();
     if (connected_ && in_flight() > 0 && now_ns - last_report_ns_ > kSilenceNs) {
         last_report_ns_ = now_ns;
-        down("no answer from the brokers");
+        silent_ = true;  // are they still there, and why do they take nothing?
     }
 }
 
@@ -104,15 +106,19 @@ void Pump::publish() {
     counters_.resent.add(now_.resent - shown_.resent);
     counters_.clamped.add(now_.clamped - shown_.clamped);
     counters_.producers.add(now_.producers - shown_.producers);
+    counters_.sent_bytes.add(now_.sent_bytes - shown_.sent_bytes);
+    counters_.received_bytes.add(now_.received_bytes - shown_.received_bytes);
+    counters_.throttle.set(now_.throttle_ms);
     shown_.delivered = now_.delivered, shown_.refused = now_.refused, shown_.resent = now_.resent;
     shown_.clamped = now_.clamped, shown_.producers = now_.producers, shown_.in_flight = now_.in_flight;
+    shown_.sent_bytes = now_.sent_bytes, shown_.received_bytes = now_.received_bytes;
+    shown_.throttle_ms = now_.throttle_ms;
     shown_.connected = connected_;
     if (shown_.error != error_) shown_.error = error_;
 }
 
 bool Pump::start_producer() {
-    auto conf = producer_conf(settings_, brokers_, sending_);
-    auto handle = conf ? make_producer(std::move(*conf)) : base::Result<Owned<rd_kafka_t>>(conf.error());
+    auto handle = make_producer(settings_, brokers_, sending_);
     if (!handle) {  // create() has tried the same configuration: this is memory, threads, files of keys
         error_ = handle.error().text();
         metrics_.degraded("kafka", handle.error().code, handle.error().message);
@@ -125,13 +131,13 @@ bool Pump::start_producer() {
     producer_ = std::move(producer);
     now_.producers++;
     connected_ = creating_ = false;
+    life_ = {};
     return true;
 }
 
 // Files that this client does not take are found out before anything is given up.
 void Pump::begin_rotation() {
-    auto conf = producer_conf(settings_, brokers_, sending_);
-    const auto trial = conf ? make_producer(std::move(*conf)) : base::Result<Owned<rd_kafka_t>>(conf.error());
+    const auto trial = make_producer(settings_, brokers_, sending_);
     if (!trial) {
         metrics_.degraded(
             "tls-kafka", "TRB-TLS-002",

@@ -18,6 +18,8 @@
 #include "kafka/stamp_rule.hpp"
 #include "kafka/topics.hpp"
 #include "kafka/transactions.hpp"
+#include "kafka/trouble.hpp"
+#include "record/routing.hpp"
 
 namespace tributary::kafka {
 
@@ -63,10 +65,13 @@ struct Counters {
           resent(r.counter("tributary_kafka_resent_total", "Records handed to the producer a second time")),
           clamped(r.counter("tributary_kafka_clamped_total", "Records whose timestamp was brought back to our clock")),
           producers(r.counter("tributary_kafka_producers_total", "Producers made since start; 1 is a quiet life")),
+          sent_bytes(r.counter("tributary_kafka_sent_bytes_total", "Bytes sent to the brokers, before TLS")),
+          received_bytes(r.counter("tributary_kafka_received_bytes_total", "Bytes received from them, before TLS")),
           in_flight(r.gauge("tributary_kafka_in_flight_records", "Records waiting for Kafka's answer")),
-          connected(r.gauge("tributary_kafka_connected", "1 while at least one broker is up")) {}
-    metrics::Counter &delivered, &refused, &resent, &clamped, &producers;
-    metrics::Gauge &in_flight, &connected;
+          connected(r.gauge("tributary_kafka_connected", "1 while at least one broker is up")),
+          throttle(r.gauge("tributary_kafka_throttle_milliseconds", "The longest a broker held us back lately")) {}
+    metrics::Counter &delivered, &refused, &resent, &clamped, &producers, &sent_bytes, &received_bytes;
+    metrics::Gauge &in_flight, &connected, &throttle;
 };
 
 class Pump final : public Replicator {
@@ -82,9 +87,12 @@ class Pump final : public Replicator {
           mock_(std::move(mock)),
           brokers_(mock_ ? mock_->brokers() : settings.kafka.brokers),
           pace_(settings.kafka.backfill_share) {
-        for (Feed* feed : feeds)
-            lanes_.emplace_back(*feed, topic_of(settings.kafka, feed->log()) +
-                                           std::string(feed->backfill() ? kBackfill : std::string_view()));
+        for (Feed* feed : feeds) {
+            auto topics = record::Routing::topics(settings, feed->log());
+            if (feed->backfill())
+                for (auto& topic : topics) topic += kBackfill;
+            lanes_.emplace_back(*feed, std::move(topics));
+        }
         if (mock_) shown_.mock_brokers = brokers_;
         if (settings.kafka.exactly_once()) exact_.emplace(settings, brokers_);
     }
@@ -115,6 +123,7 @@ class Pump final : public Replicator {
     void on_error(rd_kafka_event_t* event);
     void on_log(rd_kafka_event_t* event);
     void on_topics_made(rd_kafka_event_t* event);
+    void on_statistics(std::string_view json);
     void refuse(Lane& lane, const Lane::Slot& slot, std::string_view topic, std::string_view key,
                 rd_kafka_resp_err_t error, size_t size);
 
@@ -132,6 +141,8 @@ class Pump final : public Replicator {
     bool pull(size_t index, int& budget, size_t most);
     bool pull_backfill(int& budget);
     bool send(Lane& lane, size_t index, const Item& item);
+    bool batch_due(int64_t now_ns);
+    void say_stuck(const std::string& partitions);
     void wait(int64_t timeout_ns);
     void advance();
     void publish();
@@ -157,6 +168,10 @@ class Pump final : public Replicator {
     LogLimit log_limit_;
     std::atomic<bool> rotate_{false};
     int64_t rotate_until_ns_ = 0;  // 0: no rotation is under way
+    int64_t next_batch_ns_ = 0;    // link = "metered"
+    struct {
+        uint64_t sent = 0, received = 0;  // bytes, of this producer
+    } life_;
 
     std::optional<Transactions> exact_;  // delivery = "exactly-once"
     bool ending_ = false;                // flush(): the open transaction is closed now
@@ -169,6 +184,11 @@ class Pump final : public Replicator {
     std::optional<Sending> restart_as_;  // the producer is to end; no more is sent with it
     int64_t drain_until_ns_ = 0, start_at_ns_ = 0, backoff_ns_ = 0;
     bool connected_ = false, creating_ = false, healthy_ = false;
+    bool silent_ = false;  // nothing is answered: to be looked into
+    bool stuck_ = false;   // ... and the brokers are there
+    bool throttled_ = false;
+    bool told_advice_ = false;
+    bool advised_ = false;  // error_ says what to do: what is vaguer does not take its place
     bool more_ = false;  // something waits only for room
     int64_t check_ms_ = kFirstCheckMs, last_report_ns_ = 0;
     int failed_checks_ = 0;

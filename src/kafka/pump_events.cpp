@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kafka/pump.hpp"
 
+#include <charconv>
 #include <utility>
 
 namespace tributary::kafka {
@@ -31,6 +32,9 @@ void Pump::on_event(rd_kafka_event_t* event) {
         case RD_KAFKA_EVENT_CREATETOPICS_RESULT:
             on_topics_made(event);
             break;
+        case RD_KAFKA_EVENT_STATS:
+            on_statistics(rd_kafka_event_stats(event));
+            break;
         default:
             break;
     }
@@ -45,6 +49,11 @@ void Pump::on_report(const rd_kafka_message_t& message) {
         lane.land(slot, exact_ ? State::taken : State::delivered);
         now_.delivered += exact_ ? 0 : 1;
         backoff_ns_ = 0;
+        if (std::exchange(stuck_, false)) {
+            metrics_.healthy("kafka");
+            healthy_ = true;
+            error_.clear();
+        }
         return;
     }
     // Never look at message.offset here: it can look like a real one.
@@ -67,12 +76,14 @@ void Pump::on_report(const rd_kafka_message_t& message) {
         return;
     }
     if (message.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) return;
-    const std::string why = base::format("{} ({})", rd_kafka_err2str(message.err), lane.topic());
-    if (trouble == Trouble::topic)
+    const std::string topic = rd_kafka_topic_name(message.rkt);
+    const std::string why = base::format("{} ({})", rd_kafka_err2str(message.err), topic);
+    if (trouble == Trouble::topic) {
+        lane.add_topic(topic);
         hold(lane, "TRB-KAFKA-006",
-             base::format("Kafka does not let us write to \"{}\": {}; its records wait in the "
-                          "store",
-                          lane.topic(), rd_kafka_err2str(message.err)));
+             base::format("Kafka does not let us write to \"{}\", its records wait in the store. {}", topic,
+                          in_plain_words(message.err, topic)));
+    }
     const bool apart = trouble == Trouble::stamp || trouble == Trouble::record;
     if (apart && !restart_as_) backoff_ns_ = 0;
     restart(apart ? Sending::singly : sending_, why);
@@ -85,10 +96,10 @@ void Pump::refuse(Lane& lane, const Lane::Slot& slot, std::string_view topic, st
     model::RefusedRecord record;
     record.source = lane.log(), record.seq = slot.seq, record.n = slot.n;
     record.topic = topic, record.key = key;
-    record.code = rd_kafka_err2name(error), record.detail = rd_kafka_err2str(error);
+    record.code = rd_kafka_err2name(error), record.detail = in_plain_words(error, std::string(topic));
     record.time_ns = clock_.wall_ns(), record.size = size;
     if (log_limit_.allow(clock_.boot_ns()))
-        base::log::warning("kafka: record {} of {} is refused for good: {}", slot.seq, lane.topic(), record.detail);
+        base::log::warning("kafka: record {} of {} is refused for good: {}", slot.seq, topic, record.detail);
     progress_.refused(std::move(record));
 }
 
@@ -103,8 +114,45 @@ void Pump::on_error(rd_kafka_event_t* event) {
     } else if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         down(error_.empty() ? text : error_);
     } else {
-        error_ = text;
+        const auto advice = what_to_do(error, "");
+        if (!advice.empty())
+            error_ = base::format("{}: {}", text, advice);
+        else if (!advised_)
+            error_ = text;
+        advised_ |= !advice.empty();
     }
+}
+
+// librdkafka's statistics (STATISTICS.md there): of the whole client "tx_bytes" and "rx_bytes", each named once; of
+// each broker {"throttle": {..., "max": ms, ...}}.
+void Pump::on_statistics(std::string_view json) {
+    constexpr int64_t kWorthSaying = 1'000;
+    const auto number = [](std::string_view text, std::string_view name) -> uint64_t {
+        const size_t at = text.find(name);
+        uint64_t value = 0;
+        if (at != std::string_view::npos)
+            std::from_chars(text.data() + at + name.size(), text.data() + text.size(), value);
+        return value;
+    };
+    const uint64_t sent = number(json, "\"tx_bytes\":"), received = number(json, "\"rx_bytes\":");
+    now_.sent_bytes += sent - std::min(std::exchange(life_.sent, sent), sent);
+    now_.received_bytes += received - std::min(std::exchange(life_.received, received), received);
+    now_.throttle_ms = 0;
+    for (size_t at = json.find("\"throttle\":"); at != std::string_view::npos;
+         at = json.find("\"throttle\":", at + 1)) {
+        const auto one = json.substr(at, std::min(json.find('}', at), json.size()) - at);
+        now_.throttle_ms = std::max(now_.throttle_ms, static_cast<int64_t>(number(one, "\"max\":")));
+    }
+    const bool throttled = now_.throttle_ms >= kWorthSaying;
+    if (throttled)
+        metrics_.degraded("kafka-quota", "TRB-KAFKA-014",
+                          base::format("the brokers slow us down by up to {} ms a request: this client is over its "
+                                       "quota. Nothing is lost, it takes longer; raise producer_byte_rate "
+                                       "(kafka-configs.sh --entity-type clients)",
+                                       now_.throttle_ms));
+    else if (throttled_)
+        metrics_.healthy("kafka-quota");
+    throttled_ = throttled;
 }
 
 void Pump::on_log(rd_kafka_event_t* event) {

@@ -4,7 +4,7 @@
 namespace tributary::kafka {
 
 bool Pump::check_due(int64_t now_ns) const {
-    if (!connected_ || (progress_missing_ && now_ns >= progress_retry_ns_)) return true;
+    if (!connected_ || silent_ || (progress_missing_ && now_ns >= progress_retry_ns_)) return true;
     return std::any_of(lanes_.begin(), lanes_.end(),
                        [&](const Lane& lane) { return lane.held_until_ns != 0 && now_ns >= lane.held_until_ns; });
 }
@@ -12,17 +12,22 @@ bool Pump::check_due(int64_t now_ns) const {
 // The wait of an outage happens in here: a broker that comes back ends it.
 void Pump::check(int64_t timeout_ns) {
     std::vector<std::string> names;
-    for (const auto& lane : lanes_)  // intake, reduced and context share one
-        if (std::find(names.begin(), names.end(), lane.topic()) == names.end()) names.push_back(lane.topic());
+    for (const auto& lane : lanes_)
+        for (const auto& topic : lane.topics())  // intake, reduced and context share one
+            if (std::find(names.begin(), names.end(), topic) == names.end()) names.push_back(topic);
     if (exact_) names.push_back(exact_->topic());
     const int limit_ms = std::max(1, std::min(to_ms(timeout_ns), static_cast<int>(check_ms_)));
+    const bool silent = std::exchange(silent_, false);
     const TopicCheck found = check_topics(producer_->handle(), names, limit_ms);
     if (!found.reached) {
         check_ms_ = std::min(check_ms_ * 2, kLongestCheckMs);
+        if (silent) error_ = "no answer from the brokers";
         connected_ = false;
         if (error_.empty()) error_ = found.error;
-        if (++failed_checks_ == 2) {
+        // Again when the reason is known better than at first.
+        if (++failed_checks_ == 2 || (failed_checks_ > 2 && advised_ && !told_advice_)) {
             healthy_ = false;
+            told_advice_ = advised_;
             metrics_.degraded("kafka", "TRB-KAFKA-004",
                               base::format("no Kafka broker answers: {}; records wait in the store", error_));
         }
@@ -32,6 +37,7 @@ void Pump::check(int64_t timeout_ns) {
         for (auto& lane : lanes_) lane.linked();
     connected_ = true;
     check_ms_ = kFirstCheckMs, failed_checks_ = 0;
+    advised_ = told_advice_ = false;
     const int64_t now_ns = last_report_ns_ = clock_.boot_ns();
     bool all_there = true;
     for (auto& lane : lanes_) {
@@ -40,12 +46,14 @@ void Pump::check(int64_t timeout_ns) {
             continue;
         }
         lane.held_until_ns = 0;
-        if (std::find(found.missing.begin(), found.missing.end(), lane.topic()) == found.missing.end()) continue;
+        const auto missing = std::find_if(found.missing.begin(), found.missing.end(),
+                                          [&](const auto& topic) { return lane.sends_to(topic); });
+        if (missing == found.missing.end()) continue;
         all_there = false;
         if (settings_.kafka.create_topics)
             lane.held_until_ns = now_ns + kHoldNs;
         else
-            hold(lane, "TRB-KAFKA-005", missing_topic_text(lane.topic(), settings_.kafka, "create_topics is off"));
+            hold(lane, "TRB-KAFKA-005", missing_topic_text(*missing, settings_.kafka, "create_topics is off"));
     }
     if (exact_) {
         progress_missing_ =
@@ -58,7 +66,8 @@ void Pump::check(int64_t timeout_ns) {
             healthy_ = false;
         }
     }
-    if (ended_) return;  // nothing gets better by itself
+    if (silent) return say_stuck(found.partitions);
+    if (ended_ || stuck_) return;  // nothing gets better by itself
     if (all_there) {
         if (!healthy_) metrics_.healthy("kafka");
         healthy_ = true;
@@ -81,14 +90,16 @@ void Pump::on_topics_made(rd_kafka_event_t* event) {
             healthy_ = false;
         }
     for (auto& lane : lanes_) {
-        if (std::find(result.done.begin(), result.done.end(), lane.topic()) != result.done.end()) {
-            lane.held_until_ns = 0;
-            base::log::info("kafka: topic \"{}\" is there", lane.topic());
-        }
+        for (const auto& name : result.done)
+            if (lane.sends_to(name)) {
+                lane.held_until_ns = 0;
+                base::log::info("kafka: topic \"{}\" is there", name);
+            }
         for (const auto& [name, why] : result.failures)
-            if (lane.held_until_ns != 0 && (name.empty() || name == lane.topic()))
+            if (lane.held_until_ns != 0 && (name.empty() || lane.sends_to(name)))
                 hold(lane, "TRB-KAFKA-005",
-                     missing_topic_text(lane.topic(), settings_.kafka, base::format("cannot be created ({})", why)));
+                     missing_topic_text(name.empty() ? lane.topics().front() : name, settings_.kafka,
+                                        base::format("cannot be created ({})", why)));
     }
     if (result.failures.empty()) {
         metrics_.healthy("kafka");
@@ -97,13 +108,30 @@ void Pump::on_topics_made(rd_kafka_event_t* event) {
     }
 }
 
+// Brokers are there and take nothing.
+void Pump::say_stuck(const std::string& partitions) {
+    stuck_ = true;
+    healthy_ = false;
+    error_ = partitions.empty() ? "the brokers answer, but have not taken a record for a while" : partitions;
+    metrics_.degraded("kafka", "TRB-KAFKA-013", base::format("{}; records wait in the store", error_));
+}
+
+// Over a metered link: is it time for a batch, or is one under way?
+bool Pump::batch_due(int64_t now_ns) { return !settings_.kafka.metered() || now_ns >= next_batch_ns_; }
+
 bool Pump::pull() {
     int budget = kItemsPerStep;
     bool any = false;
     more_ = false;
+    const int64_t now_ns = clock_.boot_ns();
+    const bool due = batch_due(now_ns);
+    const auto now = [&](const Lane& lane) {
+        return due || lane.log() == model::Log::events;
+    };  // somebody waits for them
     for (size_t i = 0; i < lanes_.size() && !restart_as_; i++)
-        if (!lanes_[i].backfill() && lanes_[i].usable()) any |= pull(i, budget, SIZE_MAX);
-    any |= pull_backfill(budget);
+        if (!lanes_[i].backfill() && lanes_[i].usable() && now(lanes_[i])) any |= pull(i, budget, SIZE_MAX);
+    if (due) any |= pull_backfill(budget);
+    if (due && !any && !more_ && budget == kItemsPerStep) next_batch_ns_ = now_ns + settings_.kafka.send_every_ns;
     return any || budget < kItemsPerStep;
 }
 
@@ -181,9 +209,10 @@ bool Pump::send(Lane& lane, size_t index, const Item& item) {
             lane.refuse_pending();
             return true;
         case Trouble::topic:
+            lane.add_topic(record.topic);
             hold(lane, "TRB-KAFKA-006",
-                 base::format("Kafka does not know \"{}\" any more: {}; its records wait in the store", lane.topic(),
-                              rd_kafka_err2str(error)));
+                 base::format("Kafka does not know \"{}\" any more, its records wait in the store. {}", record.topic,
+                              in_plain_words(error, record.topic)));
             return false;
         case Trouble::passing:
             restart(sending_, rd_kafka_err2str(error));

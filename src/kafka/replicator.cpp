@@ -10,13 +10,16 @@ base::Result<std::unique_ptr<Replicator>> Replicator::create(const config::Setti
                                                              const base::Clock& clock, const std::string& run) {
     std::unique_ptr<MockCluster> mock;
     if (settings.kafka.mock) {
-        auto started = MockCluster::start(settings.kafka);
+        auto started = MockCluster::start(settings);
         if (!started) return started.error();
         mock = std::move(*started);
     }
-    // Refuses a bad property now, while someone is looking, and not at the first step.
+    // Refuses a bad property now, while someone is looking, and not at the first step. A file that cannot be read may
+    // come.
+    auto trial = settings;
+    trial.kafka.password_file.clear();
     for (const auto sending : {Sending::batched, Sending::singly}) {
-        auto conf = producer_conf(settings, mock ? mock->brokers() : settings.kafka.brokers, sending);
+        auto conf = producer_conf(trial, mock ? mock->brokers() : settings.kafka.brokers, sending);
         if (!conf) return conf.error();
     }
     return std::unique_ptr<Replicator>(

@@ -75,7 +75,9 @@ struct Status {              // copied out for status; times are wall ns
     std::string error;       // the last error in plain words; "" = none
     uint64_t delivered = 0, refused = 0, resent = 0, clamped = 0, producers = 0;  // producers: made since start
     size_t in_flight = 0;
-    std::string mock_brokers;  // brokers = "mock": where the embedded cluster listens
+    uint64_t sent_bytes = 0, received_bytes = 0;  // to and from the brokers since start, before TLS
+    int64_t throttle_ms = 0;                      // the longest a broker held us back lately
+    std::string mock_brokers;                     // brokers = "mock": where the embedded cluster listens
 };
 
 class Replicator {
@@ -105,6 +107,7 @@ struct Finding {
     std::string text;
     bool warning = false;  // ok, but hardly meant
 };
-std::vector<Finding> probe(const config::Settings& settings, int64_t timeout_ns);
+// outage_ns: so late records can come; the topics' own settings are looked at with that in mind.
+std::vector<Finding> probe(const config::Settings& settings, int64_t timeout_ns, int64_t outage_ns);
 
 }  // namespace tributary::kafka

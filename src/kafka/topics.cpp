@@ -1,12 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kafka/topics.hpp"
 
+#include <algorithm>
 #include <array>
 #include <set>
 
 #include "base/log.hpp"
 
 namespace tributary::kafka {
+
+namespace {
+
+std::string partition_trouble(const rd_kafka_metadata_topic& topic) {
+    int leaderless = 0, behind = 0, worst = 0, copies = 0;
+    for (int i = 0; i < topic.partition_cnt; i++) {
+        const auto& partition = topic.partitions[i];
+        leaderless += partition.leader < 0 ? 1 : 0;
+        if (partition.leader < 0 || partition.isr_cnt >= partition.replica_cnt) continue;
+        if (behind++ == 0 || partition.isr_cnt < worst) worst = partition.isr_cnt, copies = partition.replica_cnt;
+    }
+    if (leaderless > 0)
+        return base::format(
+            "{} of {} partitions of \"{}\" have no leader: all brokers that hold them are down, or their "
+            "disks have failed",
+            leaderless, topic.partition_cnt, topic.topic);
+    if (behind > 0)
+        return base::format(
+            "only {} of {} replicas of \"{}\" are in sync, in {} of {} partitions. If min.insync.replicas "
+            "asks for more, nothing is taken until the other brokers are back",
+            worst, copies, topic.topic, behind, topic.partition_cnt);
+    return "";
+}
+
+}  // namespace
 
 TopicCheck check_topics(rd_kafka_t* client, const std::vector<std::string>& names, int timeout_ms) {
     TopicCheck out;
@@ -24,6 +50,9 @@ TopicCheck check_topics(rd_kafka_t* client, const std::vector<std::string>& name
         if (metadata->topics[i].err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) there.insert(metadata->topics[i].topic);
     for (const auto& name : names)
         if (!there.contains(name)) out.missing.push_back(name);
+    for (int i = 0; i < metadata->topic_cnt && out.partitions.empty(); i++)
+        if (std::find(names.begin(), names.end(), metadata->topics[i].topic) != names.end())
+            out.partitions = partition_trouble(metadata->topics[i]);
     return out;
 }
 

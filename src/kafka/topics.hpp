@@ -17,6 +17,7 @@ struct TopicCheck {
     std::string error;                 // why not
     std::vector<std::string> missing;  // of those asked for
     int brokers = 0;
+    std::string partitions;  // of those asked for: no leader, too few replicas in sync; "" = all is well
 };
 
 // Blocks until a broker answers, at most timeout_ms; starts connecting when nothing is connected.

@@ -21,6 +21,7 @@ void begin(const Source& source, std::string_view topic, std::string_view key, i
     out.replayed = source.replayed;
     out.json = true;
     out.timestamp_ms = timestamp_ms;
+    out.headers.clear();
 }
 
 void append_value(std::string& out, model::ValueKind kind, double number, std::string_view text) {
@@ -238,6 +239,7 @@ std::string to_json_line(const Source& source, const KafkaRecord& record) {
     headers.text("tb-id", record.id).text("tb-gw", source.gateway);
     if (!record.time_mark.empty()) headers.text("tb-time", record.time_mark);
     if (record.replayed) headers.text("tb-replay", "1");
+    for (const auto& [name, text] : record.headers) headers.text(name, text);
     headers.end();
     std::string& value = line.key("value");
     if (record.json) {

@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "model/intake.hpp"
 #include "model/output.hpp"
@@ -31,6 +33,7 @@ struct KafkaRecord {
     bool replayed = false;       // header tb-replay
     bool json = true;            // false: value is the sensor's bytes (forward "raw")
     int64_t timestamp_ms = 0;
+    std::vector<std::pair<std::string, std::string>> headers;  // besides the tb- ones (routing)
 };
 
 void append_id(std::string& out, std::string_view incarnation, model::Log log, uint64_t seq, uint32_t n, bool several);

@@ -116,6 +116,8 @@ TEST_CASE("every declared default is what the settings have") {
     std::string text;
     for (const auto& table : all_tables()) {
         if (table.header.starts_with("[[") || table.header.find("stream") != std::string_view::npos) continue;
+        // A table that cannot stand with its defaults alone.
+        if (std::any_of(table.rows.begin(), table.rows.end(), [](const auto& row) { return row.required; })) continue;
         text += std::string(table.header) + "\n";
         for (const auto& row : table.rows) {
             if (row.default_value.empty()) continue;

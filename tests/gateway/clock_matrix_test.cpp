@@ -233,7 +233,7 @@ class World {
         Figures out;
         out.messages = broker_.truth_ns.size();
         BlockSource source(process_->cache, take(process_->store_->reader()), process_->metrics_);
-        IntakeFeed feed(1, source, "line1", "tb", [&] { return process_->engine->position(); });
+        IntakeFeed feed(1, source, record::Routing("line1", "tb"), [&] { return process_->engine->position(); });
         std::set<size_t> seen;
         kafka::Item item;
         while (feed.next(item)) {

@@ -75,7 +75,7 @@ struct Fed : Rig {
         }
     }
     std::vector<std::string> all() {
-        ContextFeed feed(1, *source, "line1", "tb", metrics);
+        ContextFeed feed(1, *source, record::Routing("line1", "tb"), metrics);
         return all(feed);
     }
     Intake intake;
@@ -107,7 +107,7 @@ TEST_CASE("context feed: the readings of a series in a range, once each, with th
                      "4.0 complete"};
     CHECK(f.all() == want);
     // From anywhere, as after trouble: the same numbers again.
-    ContextFeed feed(1, *f.source, "line1", "tb", f.metrics);
+    ContextFeed feed(1, *f.source, record::Routing("line1", "tb"), f.metrics);
     CHECK(feed.log() == model::Log::context);
     for (size_t stop = 0; stop < want.size(); stop++) {
         kafka::Item item;
@@ -141,7 +141,7 @@ TEST_CASE("context feed: an id is no other reading's, whatever else the message 
     std::vector<std::string> ids;
     for (const auto& one : context) ids.push_back(one.substr(4, one.find(' ', 4) - 4));
     CHECK(ids == Lines{"intake/2.1", "intake/3", "intake/2.0", "intake/4.4", "intake/4.3", "intake/4.5"});
-    IntakeFeed forwarded(1, *f.source, "line1", "tb", [] { return uint64_t{5}; });
+    IntakeFeed forwarded(1, *f.source, record::Routing("line1", "tb"), [] { return uint64_t{5}; });
     for (kafka::Item item; forwarded.next(item);)
         if (!item.nothing) ids.push_back(item.record->id.substr(item.record->id.find('/') + 1));
     CHECK(ids.size() == 9);
@@ -166,7 +166,7 @@ TEST_CASE("context feed: under the configuration and the clock that were in forc
     f.ready();
     CHECK(f.all() == Lines{"1.0 intake/2 10 \"e1\" -", "1.1 intake/4 20 \"e1\" -", "1.2 intake/6 3 \"e1\" -",
                            "1.3 complete", "2.0 intake/4 20 \"e1\" -", "2.1 intake/6 3 \"e1\" -", "2.2 complete"});
-    ContextFeed feed(1, *f.source, "line1", "tb", f.metrics);
+    ContextFeed feed(1, *f.source, record::Routing("line1", "tb"), f.metrics);
     std::vector<std::string_view> marks;
     for (kafka::Item item; feed.next(item);)
         if (!item.nothing) marks.push_back(item.record->time_mark);
@@ -189,7 +189,7 @@ TEST_CASE("context feed: where intake is gone it sends what is there, and says h
     trim.trim_below[model::Log::intake] = 4;
     take(f.store.commit(trim));
     f.store.bad_block = 7;
-    ContextFeed feed(1, *f.source, "line1", "tb", f.metrics);
+    ContextFeed feed(1, *f.source, record::Routing("line1", "tb"), f.metrics);
     const Lines want{"1.0 intake/4 4 \"e1\" -", "1.1 intake/5 5 \"e1\" -", "1.2 complete", "2.0 intake/6 6 \"e1\" -",
                      "2.1 intake/8 8 \"e1\" -", "2.2 intake/9 9 \"e1\" -", "2.3 complete"};
     auto lines = f.all(feed);
@@ -216,7 +216,7 @@ TEST_CASE("context feed: a long way between two readings does not hold up the ot
     f.intake.commit();
     f.ask("s", "t", 0, 20, 2, 12'003);
     f.ready();
-    ContextFeed feed(1, *f.source, "line1", "tb", f.metrics);
+    ContextFeed feed(1, *f.source, record::Routing("line1", "tb"), f.metrics);
     kafka::Item item;
     REQUIRE(feed.next(item));
     for (int i = 0; i < 2; i++) {

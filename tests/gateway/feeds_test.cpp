@@ -46,7 +46,7 @@ struct Fed : Rig {
         source.emplace(cache, reader(), metrics);
     }
     IntakeFeed feed(uint64_t cursor = 1) {
-        return IntakeFeed(cursor, *source, "line1", "tb", [this] { return limit; });
+        return IntakeFeed(cursor, *source, record::Routing("line1", "tb"), [this] { return limit; });
     }
     Intake intake;
     uint64_t limit = 0;
@@ -297,7 +297,7 @@ TEST_CASE("output feed: walks its log, seeks back, and passes what cannot be rea
     batch.appends.push_back({model::Log::windows, 2, 0, 0, 0, "no such format"});
     take(f.store.commit(batch));
     f.ready();
-    OutputFeed feed(model::Log::windows, 2, *f.source, "line1", "tb");
+    OutputFeed feed(model::Log::windows, 2, *f.source, record::Routing("line1", "tb"));
     CHECK(feed.log() == model::Log::windows);
     CHECK(feed.cursor() == 2);
     const auto lines = all(feed);
@@ -313,7 +313,7 @@ TEST_CASE("output feed: walks its log, seeks back, and passes what cannot be rea
         CHECK(again.size() == 8 - from);
         if (from >= 2) CHECK(again[0] == lines[from - 2]);
     }
-    OutputFeed empty(model::Log::events, 1, *f.source, "line1", "tb");
+    OutputFeed empty(model::Log::events, 1, *f.source, record::Routing("line1", "tb"));
     CHECK(all(empty).empty());
 }
 

@@ -154,7 +154,8 @@ class FakeKafka final : public kafka::Progress {
         if (backfill_min > 0) settings_.kafka.catch_up = "live-first", settings_.kafka.backfill_min = backfill_min;
         feeds_ = take(KafkaFeeds::create(
             settings_, "", source_, *box.writer, [&box] { return box.engine->position(); }, box.metrics));
-        for (auto* feed : feeds_->list()) lanes_.push_back(std::make_unique<kafka::Lane>(*feed, "t"));
+        for (auto* feed : feeds_->list())
+            lanes_.push_back(std::make_unique<kafka::Lane>(*feed, std::vector<std::string>{"t"}));
     }
     void link() {
         for (auto& lane : lanes_) lane->linked();

@@ -6,7 +6,7 @@
 using namespace tributary;
 
 TEST_CASE("only the newest word goes out, with key, id and a whole JSON object; after trouble it is said again") {
-    gateway::StatusFeed feed("line1", "plant", "0123456789abcdef");
+    gateway::StatusFeed feed(record::Routing("line1", "plant"), "0123456789abcdef");
     kafka::Item item;
     CHECK(!feed.next(item));
     feed.set(R"({"state":"ok")", 1000);

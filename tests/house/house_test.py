@@ -26,6 +26,7 @@ THIRD_PARTY = {
     "Paho C": r"MQTT\w+\.h",
     "Paho C++": r"mqtt/.*",
     "librdkafka": r"librdkafka/.*",
+    "libcurl": r"curl/.*",
     "libsystemd": r"systemd/.*",
     "ONNX Runtime": r"onnxruntime_c_api\.h",
     "date": r"date/.*",

@@ -34,6 +34,7 @@ class Cluster {
     void fail_produce(std::vector<rd_kafka_resp_err_t> errors) {
         rd_kafka_mock_push_request_errors_array(cluster_, 0, errors.size(), errors.data());
     }
+    void clear_errors() { rd_kafka_mock_clear_request_errors(cluster_, 0); }
     std::string brokers() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
 
   private:
@@ -110,6 +111,7 @@ class NumberFeed final : public Feed {
     model::Log log() const override { return log_; }
     uint64_t cursor() const override { return 1; }
     void seek(uint64_t seq) override { seq_ = seq, n_ = 0, seeks_++; }
+    void grow(uint64_t by) { last_ += by; }  // not while next() runs
     void linked() override { links++; }
     bool backfill() const override { return apart; }
     bool next(Item& item) override {
@@ -150,7 +152,7 @@ class NumberFeed final : public Feed {
 
   private:
     const model::Log log_;
-    const uint64_t last_;
+    uint64_t last_;
     uint64_t seq_ = 1, seeks_ = 0;
     uint32_t n_ = 0;
     record::KafkaRecord record_;

@@ -13,7 +13,7 @@ using test::Book;
 using test::NumberFeed;
 
 struct Sender {
-    explicit Sender(NumberFeed& feed) : lane(feed, "t") {}
+    explicit Sender(NumberFeed& feed) : lane(feed, {"t"}) {}
     // Sends so many, all of them taken; returns the values.
     std::vector<std::string> take(int records) {
         std::vector<std::string> out;

@@ -14,6 +14,8 @@ using namespace tributary::kafka::test;
 
 namespace {
 
+constexpr int64_t kDay = 24 * 3600 * base::kNsPerSecond;
+
 struct Rig {
     explicit Rig(std::vector<Feed*> feeds, const std::string& brokers, const base::Clock* own_clock = nullptr)
         : settings(settings_for(brokers)) {
@@ -343,9 +345,9 @@ TEST_CASE("brokers = \"mock\", and probe") {
     REQUIRE(run_until(**made, [&] { return book.cursors[model::Log::dead] == 6; }));
     CHECK(read_topic(brokers, "t.dead", 6).size() == 5);
 
-    const auto good = probe(settings_for(brokers), 5 * base::kNsPerSecond);
+    const auto good = probe(settings_for(brokers), 5 * base::kNsPerSecond, kDay);
     for (const auto& finding : good) CHECK_MESSAGE(finding.ok, finding.text);
-    const auto away = probe(settings_for("127.0.0.1:1"), base::kNsPerSecond);
+    const auto away = probe(settings_for("127.0.0.1:1"), base::kNsPerSecond, kDay);
     REQUIRE(away.size() == 1);
     CHECK_FALSE(away[0].ok);
     CHECK(away[0].text.find("127.0.0.1:1") != std::string::npos);

@@ -11,6 +11,7 @@ from harness.gateway import tributary, unique_received, well
 from harness.kafka import Kafka
 from harness.mosquitto import issue, make_certificates, tls_listener
 from harness.numbered import Account, numbered
+from harness.process import Child, can_connect, free_port, wait_until
 from harness.publisher import publish_all
 from test_handover import Background
 
@@ -139,6 +140,24 @@ def test_servers_that_are_not_who_they_should_be(server, word, authority, tmp_pa
             assert "certificate verify failed" in status["mqtt"]["error"]
     finally:
         kafka.stop()
+
+
+@pytest.mark.nightly
+def test_a_weak_protocol_is_refused(authority, tmp_path, make_gateway):
+    """A server that speaks TLS 1.1 only."""
+    port = free_port()
+    server = Child(["openssl", "s_server", "-accept", port, "-tls1_1", "-cert", authority / "server.pem", "-key", authority / "server.key",
+                    "-cipher", "DEFAULT@SECLEVEL=0", "-quiet"], tmp_path / "server.log")
+    server.start()
+    try:
+        wait_until(lambda: can_connect(port), 10, "a server")
+        files = own(authority, tmp_path / "files")
+        gateway = make_gateway(url=f"mqtts://localhost:{port}", mqtt=mqtt_options(files), brokers=f"localhost:{port}", kafka=kafka_options(files))
+        done = tributary("check", "--online", "--config", gateway.config, timeout=60)
+        assert done.returncode == 1 and done.stdout.count("FAILED") == 2, done.stdout
+        assert "TLS 1.2" in done.stdout
+    finally:
+        server.stop()
 
 
 def test_no_secret_is_shown(authority, tls_kafka, make_mosquitto, make_gateway, prefix, tmp_path):

@@ -2,6 +2,7 @@
 """A real Apache Kafka broker, and a reader that shares no code with the gateway."""
 import contextlib
 import dataclasses
+import os
 import pathlib
 import subprocess
 import time
@@ -32,13 +33,41 @@ class Record:
 class Kafka(Child):
     """Killed and started again it has the same port and data."""
 
-    def __init__(self, folder):
-        subprocess.run([SCRIPT, "install"], check=True, timeout=600, stdin=subprocess.DEVNULL)
+    def __init__(self, folder, version=None, cluster_id=None):
+        env = {**({"KAFKA_VERSION": version} if version else {}), **({"KAFKA_CLUSTER_ID": cluster_id} if cluster_id else {})}
+        subprocess.run([SCRIPT, "install"], check=True, timeout=600, stdin=subprocess.DEVNULL, env={**os.environ, **env})
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port(2)
         self.brokers = f"127.0.0.1:{self.port}"
-        super().__init__([SCRIPT, "run", self.folder, self.port], self.folder / "kafka.log")
+        super().__init__([SCRIPT, "run", self.folder, self.port], self.folder / "kafka.log", env=env)
+
+    def tool(self, name, *words, given=None):
+        """One of Kafka's own tools, against this broker; what it prints."""
+        done = subprocess.run([SCRIPT, "tool", name, "--bootstrap-server", self.brokers, *words], input=given, capture_output=True, text=True,
+                              timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def demand_login(self, users):
+        """Before start(): a second listener with PLAIN (users: name -> password) and OAUTHBEARER (unsigned tokens), and rights: what nobody
+        has granted is refused there. The plain listener may do everything."""
+        self.sasl_port = free_port()
+        plain, sasl, controller = (f"{name}://127.0.0.1:{port}" for name, port in
+                                   (("PLAINTEXT", self.port), ("LOGIN", self.sasl_port), ("CONTROLLER", self.port + 1)))
+        names = " ".join(f'user_{name}="{password}"' for name, password in users.items())
+        (self.folder / "extra.properties").write_text(f"""
+listeners={plain},{sasl},{controller}
+advertised.listeners={plain},{sasl}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LOGIN:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.name.login.sasl.enabled.mechanisms=PLAIN,OAUTHBEARER
+listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required {names};
+listener.name.login.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
+listener.name.login.connections.max.reauth.ms=10000
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+""")
+        return f"127.0.0.1:{self.sasl_port}"
 
     def demand_tls(self, certificates, server="server"):
         """Before start(): a second listener that takes clients with a certificate of that authority."""
@@ -68,8 +97,12 @@ ssl.client.auth=required
         finally:
             self.start()
 
-    def start(self):
+    def launch(self):
+        """start() without waiting: of brokers that wait for each other."""
         super().start()
+
+    def start(self):
+        self.launch()
         try:
             wait_until(lambda: self.ready() or not self.alive(), 90, "answering Kafka", every=0.2)
             assert self.alive(), "Kafka ended at once:\n" + self.tail() + (self.folder / "stdout.log").read_text()[-2000:]

@@ -20,7 +20,7 @@ SERIES = ("scarthgap", "wrynose")
 SUPPRESSED = ("oelint.vars.homepageping", "oelint.var.bbclassextend", "oelint.var.mandatoryvar.HOMEPAGE",
               "oelint.var.suggestedvar.BUGTRACKER", "oelint.var.suggestedvar.CVE_PRODUCT", "oelint.var.suggestedvar.SECTION")
 # The recipes and packages of other layers that we name exist there, in both series.
-KNOWN = {"openembedded-core": {"ca-certificates", "openssl", "sqlite3", "systemd", "tzdata", "tzdata-core", "zstd"},
+KNOWN = {"openembedded-core": {"ca-certificates", "curl", "openssl", "sqlite3", "systemd", "tzdata", "tzdata-core", "zstd"},
          "meta-oe": {"cli11", "fmt", "librdkafka", "nlohmann-json", "paho-mqtt-c", "paho-mqtt-cpp", "spdlog", "tomlplusplus"},
          "meta-networking": {"chrony", "mosquitto"}}
 

@@ -7,6 +7,7 @@ LIC_FILES_CHKSUM = "file://LICENSE;md5=3b83ef96387f14655fc854ddc3c6bd57"
 
 DEPENDS = "\
     cli11 \
+    curl \
     fmt \
     howardhinnant-date \
     librdkafka \
