@@ -204,8 +204,9 @@ std::string Control::answer(std::string_view line) {
     if (line == "metrics") return metrics_.exposition(ledger());
     if (line == "reload") return reload() + "\n";
     if (line.starts_with("mute ")) return mute(line.substr(5));
+    if (line.starts_with("dead ")) return runtime_ ? runtime_->dead(line.substr(5)) : "error: the store is not open\n";
     return "error: unknown request; known: status, status json, ledger, ledger json, metrics, reload, mute SERIES "
-           "DURATION\n";
+           "DURATION, dead retry, dead put-away\n";
 }
 
 StatusSnapshot Control::snapshot() const {
