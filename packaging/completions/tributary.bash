@@ -4,7 +4,7 @@ _tributary() {
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$path ${COMP_WORDS[i]}" in
-            ' run'|' check'|' status'|' list'|' replay'|' simulate'|' bench'|' store'|' store ls'|' store verify'|' store repair'|' store export'|' store backup'|' store ship'|' store wipe'|' profile'|' profile detect'|' profile show'|' profile apply'|' tail'|' wipe'|' version') path="$path ${COMP_WORDS[i]}" ;;
+            ' run'|' check'|' status'|' list'|' replay'|' simulate'|' bench'|' store'|' store ls'|' store verify'|' store repair'|' store export'|' store backup'|' store ship'|' store wipe'|' profile'|' profile detect'|' profile show'|' profile apply'|' dead'|' dead ls'|' dead show'|' dead retry'|' dead purge'|' tail'|' wipe'|' version') path="$path ${COMP_WORDS[i]}" ;;
         esac
     done
     case "$path:$before" in
@@ -17,6 +17,10 @@ _tributary() {
         ' replay:-o'|' replay:--output') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' replay:--scores') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' replay:--compare') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' replay:--from') return ;;
+        ' replay:--to') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' replay:--log') COMPREPLY=($(compgen -W 'intake windows events late dead reduced context thinned gaps' -- "$word")); return ;;
+        ' replay:--brokers') return ;;
         ' simulate:--url') return ;;
         ' simulate:--client-id') return ;;
         ' simulate:--user') return ;;
@@ -62,6 +66,22 @@ _tributary() {
         ' profile show:--root') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' profile apply:--boards') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' profile apply:--root') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' dead ls:-c'|' dead ls:--config') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' dead ls:--store') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' dead ls:--log') COMPREPLY=($(compgen -W 'dead refused' -- "$word")); return ;;
+        ' dead ls:-n'|' dead ls:--limit') return ;;
+        ' dead show:-c'|' dead show:--config') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' dead show:--store') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' dead show:--log') COMPREPLY=($(compgen -W 'dead refused' -- "$word")); return ;;
+        ' dead retry:-c'|' dead retry:--config') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' dead retry:--store') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' dead retry:--log') COMPREPLY=($(compgen -W 'dead refused' -- "$word")); return ;;
+        ' dead retry:--socket') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' dead retry:--brokers') return ;;
+        ' dead purge:-c'|' dead purge:--config') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' dead purge:--store') COMPREPLY=($(compgen -f -- "$word")); return ;;
+        ' dead purge:--log') COMPREPLY=($(compgen -W 'dead refused' -- "$word")); return ;;
+        ' dead purge:--socket') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' tail:-c'|' tail:--config') COMPREPLY=($(compgen -f -- "$word")); return ;;
         ' tail:--brokers') return ;;
         ' tail:-k'|' tail:--key') return ;;
@@ -72,12 +92,12 @@ _tributary() {
         ' wipe:-c'|' wipe:--config') COMPREPLY=($(compgen -f -- "$word")); return ;;
     esac
     case "$path" in
-        '') COMPREPLY=($(compgen -W 'run check status list replay simulate bench store profile tail wipe version' -- "$word")) ;;
+        '') COMPREPLY=($(compgen -W 'run check status list replay simulate bench store profile dead tail wipe version' -- "$word")) ;;
         ' run') COMPREPLY=($(compgen -W '--config --socket' -- "$word")) ;;
         ' check') COMPREPLY=($(compgen -W '--config --online --json' -- "$word")) ;;
         ' status') COMPREPLY=($(compgen -W '--config --socket --json --ledger --metrics' -- "$word")) ;;
         ' list') COMPREPLY=($(compgen -W '--json --markdown detectors downsamplers formats windows options commands' -- "$word")) ;;
-        ' replay') COMPREPLY=($(compgen -f -W '--config --output --scores --compare --json --no-flush' -- "$word")) ;;
+        ' replay') COMPREPLY=($(compgen -f -W '--config --output --scores --compare --json --no-flush --send --from --to --log --brokers --dry-run' -- "$word")) ;;
         ' simulate') COMPREPLY=($(compgen -W '--url --client-id --user --password-file --ca --mqtt-version --in-flight --prefix --machines --seed --faults --interval --duration --start --csv --truth --speed --print --json' -- "$word")) ;;
         ' bench') COMPREPLY=($(compgen -W '--dir --seconds --json' -- "$word")) ;;
         ' store') COMPREPLY=($(compgen -W 'ls verify repair export backup ship wipe' -- "$word")) ;;
@@ -92,6 +112,11 @@ _tributary() {
         ' profile detect') COMPREPLY=($(compgen -W '--boards --root --json' -- "$word")) ;;
         ' profile show') COMPREPLY=($(compgen -W '--boards --root --json' -- "$word")) ;;
         ' profile apply') COMPREPLY=($(compgen -W '--boards --root --dry-run' -- "$word")) ;;
+        ' dead') COMPREPLY=($(compgen -W 'ls show retry purge' -- "$word")) ;;
+        ' dead ls') COMPREPLY=($(compgen -W '--config --store --log --json --limit' -- "$word")) ;;
+        ' dead show') COMPREPLY=($(compgen -W '--config --store --log --json --hex' -- "$word")) ;;
+        ' dead retry') COMPREPLY=($(compgen -W '--config --store --log --json --all --socket --brokers' -- "$word")) ;;
+        ' dead purge') COMPREPLY=($(compgen -W '--config --store --log --json --all --socket' -- "$word")) ;;
         ' tail') COMPREPLY=($(compgen -W '--config --brokers --key --gateway --since --last --count --no-follow --json' -- "$word")) ;;
         ' wipe') COMPREPLY=($(compgen -W '--config --yes --json' -- "$word")) ;;
         ' version') COMPREPLY=($(compgen -W '--json' -- "$word")) ;;

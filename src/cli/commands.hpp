@@ -19,6 +19,7 @@ void add_replay(CLI::App& app, int& exit_code);
 void add_simulate(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_store(CLI::App& app, int& exit_code);
+void add_dead(CLI::App& app, int& exit_code);
 void add_tail(CLI::App& app, int& exit_code);
 void add_wipe(CLI::App& app, int& exit_code);
 void add_profile(CLI::App& app, int& exit_code);

@@ -10,10 +10,11 @@ int main(int argc, char** argv) {
     int exit_code = 0;
     app.require_subcommand(0, 1);
     app.set_help_all_flag("--help-all", "Print the help of all commands");
-    for (const auto add : {tributary::cli::add_run, tributary::cli::add_check, tributary::cli::add_status,
-                           tributary::cli::add_list, tributary::cli::add_replay, tributary::cli::add_simulate,
-                           tributary::cli::add_bench, tributary::cli::add_store, tributary::cli::add_profile,
-                           tributary::cli::add_tail, tributary::cli::add_wipe, tributary::cli::add_version})
+    for (const auto add :
+         {tributary::cli::add_run, tributary::cli::add_check, tributary::cli::add_status, tributary::cli::add_list,
+          tributary::cli::add_replay, tributary::cli::add_simulate, tributary::cli::add_bench,
+          tributary::cli::add_store, tributary::cli::add_profile, tributary::cli::add_dead, tributary::cli::add_tail,
+          tributary::cli::add_wipe, tributary::cli::add_version})
         add(app, exit_code);
     try {
         app.parse(argc, argv);

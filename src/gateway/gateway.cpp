@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/gateway.hpp"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/units.hpp"
 #include "engine/engine.hpp"
@@ -205,8 +208,9 @@ std::string Control::answer(std::string_view line) {
     if (line == "metrics") return metrics_.exposition(ledger());
     if (line == "reload") return reload() + "\n";
     if (line.starts_with("mute ")) return mute(line.substr(5));
+    if (line.starts_with("dead ")) return runtime_ ? runtime_->dead(line.substr(5)) : "error: the store is not open\n";
     return "error: unknown request; known: status, status json, ledger, ledger json, metrics, reload, mute SERIES "
-           "DURATION\n";
+           "DURATION, dead retry, dead put-away\n";
 }
 
 StatusSnapshot Control::snapshot() const {
@@ -240,7 +244,23 @@ void Control::ping() {
 
 }  // namespace
 
+namespace {
+
+// Keys and passwords are in our memory: a crash must not leave it on a disk, as a file or through a handler (core(5):
+// the limit counts for files, the filter for both).
+void leave_no_core() {
+    const rlimit none{0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    if (const int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC); fd >= 0) {
+        if (write(fd, "0", 1) != 1) base::log::warning("core dumps hold our memory: {}", base::errno_text(errno));
+        close(fd);
+    }
+}
+
+}  // namespace
+
 int run(const RunOptions& options) {
+    leave_no_core();
     // Blocks and batches wander between threads: with one arena a thread each would keep its high-water mark. Few
     // arenas, and large pieces go back to the system at once.
     mallopt(M_ARENA_MAX, 2);

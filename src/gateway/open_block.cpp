@@ -99,7 +99,7 @@ bool OpenBlock::message(const model::Message& message, const mqtt::Ticket* ticke
         for (const uint32_t index : topic->counted)
             counted_[index * model::kPriorities + static_cast<size_t>(priority)] += writer.bytes() - before;
     if (ticket != nullptr) tickets_.push_back(*ticket);
-    session_ = message.session;
+    session_ = std::max(session_, message.session);  // what is taken in again has none
     if (records_ >= limits_.messages || bytes_ >= limits_.bytes)
         close();
     else if (limits_.stall_messages > 0 && tickets_.size() == limits_.stall_messages)

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "base/units.hpp"
 #include "gateway/damage.hpp"
+#include "gateway/dead_desk.hpp"
 #include "model/topic_filter.hpp"
 
 namespace tributary::gateway {
@@ -262,6 +263,10 @@ void Runtime::reconfigure(const config::Settings& settings) {
 
 void Runtime::mute(const std::string& series, int64_t duration_ns) {
     open_block_->control(model::MuteRecord{series, arrival_.now_ns() + duration_ns}, true);
+}
+
+std::string Runtime::dead(std::string_view request) {
+    return DeadDesk{settings_, *reader_, *writer_, *open_block_, arrival_}.answer(request);
 }
 
 void Runtime::watch_clock() {

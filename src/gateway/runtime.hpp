@@ -29,7 +29,8 @@ class Runtime {
     // SIGHUP with settings that differ in streams only.
     void reconfigure(const config::Settings& settings);
     void mute(const std::string& series, int64_t duration_ns);
-    void stop();  // stop intake, commit, acknowledge, checkpoint, flush at most 5 s
+    std::string dead(std::string_view request);  // as DeadDesk::answer()
+    void stop();                                 // stop intake, commit, acknowledge, checkpoint, flush at most 5 s
 
     // Everything made progress or had nothing to do since the last call: the watchdog's question.
     bool alive();

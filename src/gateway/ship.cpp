@@ -4,14 +4,13 @@
 // arrival in the store: nothing is missing, and no window idle, because the file lay in a drawer.
 #include <unistd.h>
 
-#include <csignal>
-#include <ctime>
 #include <iostream>
 
 #include "base/log.hpp"
 #include "base/units.hpp"
 #include "config/load.hpp"
 #include "gateway/damage.hpp"
+#include "gateway/end_signals.hpp"
 #include "gateway/engine_loop.hpp"
 #include "gateway/kafka_loop.hpp"
 #include "gateway/status.hpp"
@@ -36,7 +35,7 @@ class Shipment {
     bool close_all();  // true: windows and events that were open are closed, in the log
     void stop();
     kafka::Status status() const { return kafka_->status(); }
-    std::string trouble() const;  // what is wrong now, in plain words
+    std::string trouble() const { return trouble_of(metrics_); }
 
   private:
     base::Result<BlockSource> source() { return BlockSource::open(cache_, *store_, metrics_, poison_->skips()); }
@@ -66,19 +65,7 @@ base::Result<> Shipment::open() {
     if (!reader) return reader.error();
     if (!writers) return writers.error();
     reader_ = std::move(*reader);
-    // The box's name stands in every record and in each event's id.
-    const auto recorded = reader_->config_at(UINT64_MAX >> 1);
-    if (!recorded) return recorded.error();
-    if (*recorded) {
-        const auto then = config::parse_engine_text((**recorded).second);
-        if (then.ok() && then.settings->gateway.id != settings_.gateway.id)
-            return base::Error{
-                "TRB-STORE-007",
-                base::format("{} was written by the gateway \"{}\", and the configuration says gateway.id "
-                             "= \"{}\": its records would be taken for another one's. Use "
-                             "that gateway's configuration",
-                             settings_.store.path, then.settings->gateway.id, settings_.gateway.id)};
-    }
+    if (auto same = same_gateway(*reader_, settings_, settings_.store.path); !same) return same;
     const auto known = reader_->meta();
     if (!known) return known.error();
     if (auto mended = mend_books(*store_, *reader_); !mended) return mended.error();
@@ -153,30 +140,6 @@ void Shipment::stop() {
     writer_->stop();
 }
 
-std::string Shipment::trouble() const {
-    for (const auto& state : metrics_.health())
-        if (!state.ok) return state.text + " [" + state.code + "]";
-    return "";
-}
-
-// The signals that end us, waited for instead of delivered; to be made before any thread.
-class Signals {
-  public:
-    Signals() {
-        sigemptyset(&set_);
-        for (const int signal : {SIGTERM, SIGINT}) sigaddset(&set_, signal);
-        pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-    }
-    bool came(int64_t within_ns) const {
-        const timespec wait{static_cast<time_t>(within_ns / base::kNsPerSecond),
-                            static_cast<long>(within_ns % base::kNsPerSecond)};
-        return sigtimedwait(&set_, nullptr, &wait) > 0;
-    }
-
-  private:
-    sigset_t set_;
-};
-
 }  // namespace
 
 int store_ship(const StoreOptions& options) {
@@ -188,7 +151,7 @@ int store_ship(const StoreOptions& options) {
     if (!options.brokers.empty()) settings.kafka.brokers = options.brokers;
     if (const auto there = store::overview(options.path); !there)  // says what is wrong with it, and makes no new one
         return store_failed(there.error().code, there.error().message);
-    const Signals signals;
+    const EndSignals signals;
     Shipment shipment(settings);
     if (auto opened = shipment.open(); !opened) return store_failed(opened.error().code, opened.error().message);
     shipment.start();

@@ -161,6 +161,31 @@ StorePlace store_place(const StoreOptions& options) {
     return place;
 }
 
+base::Result<> same_gateway(store::Reader& reader, const config::Settings& settings, const std::string& path) {
+    const auto recorded = reader.config_at(UINT64_MAX >> 1);
+    if (!recorded) return recorded.error();
+    if (!*recorded) return {};
+    const auto then = config::parse_engine_text((**recorded).second);
+    if (!then.ok() || then.settings->gateway.id == settings.gateway.id) return {};
+    return base::Error{store::kCommand,
+                       base::format("{} was written by the gateway \"{}\", and the configuration says gateway.id = "
+                                    "\"{}\": its records would be taken for another one's. Use that gateway's "
+                                    "configuration",
+                                    path, then.settings->gateway.id, settings.gateway.id)};
+}
+
+std::string trouble_of(const metrics::Registry& metrics) {
+    for (const auto& state : metrics.health())
+        if (!state.ok) return state.text + " [" + state.code + "]";
+    return "";
+}
+
+std::string plain(std::string text) {
+    for (char& c : text)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    return text;
+}
+
 int store_ls(const StoreOptions& options) {
     const auto place = store_place(options);
     if (place.exit_code != 0) return place.exit_code;

@@ -6,6 +6,10 @@
 
 #include <string>
 
+#include "config/settings.hpp"
+#include "metrics/metrics.hpp"
+#include "store/store.hpp"
+
 namespace tributary::gateway {
 
 struct StoreOptions {
@@ -40,5 +44,9 @@ struct StorePlace {
 };
 StorePlace store_place(const StoreOptions& options);
 int store_failed(const std::string& code, const std::string& message);
+// The gateway's name stands in every record and in each event's id: an error when the store is another one's.
+base::Result<> same_gateway(store::Reader& reader, const config::Settings& settings, const std::string& path);
+std::string trouble_of(const metrics::Registry& metrics);  // what is wrong now, in plain words; "" = nothing
+std::string plain(std::string text);                       // a sensor's bytes must not drive the terminal
 
 }  // namespace tributary::gateway

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `tributary store export`: the records of one log as JSON lines or CSV. Intake comes as the lines `replay` reads; the
 // other logs as the records Kafka gets. Block by block, so memory does not grow with the store.
-#include <charconv>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -11,6 +10,7 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "gateway/clock_history.hpp"
+#include "gateway/log_range.hpp"
 #include "gateway/store_commands.hpp"
 #include "model/intake.hpp"
 #include "model/output.hpp"
@@ -24,23 +24,6 @@ namespace {
 using record::JsonObject;
 
 constexpr std::array<std::string_view, 4> kStates{"synced", "holdover", "unsynced", "repaired"};
-
-// A border of the range: a sequence number, or a time of arrival (intake) or of writing (the others).
-struct Border {
-    std::optional<uint64_t> seq;
-    std::optional<int64_t> time_ns;
-};
-std::optional<Border> border(const std::string& text) {
-    Border found;
-    if (text.empty()) return found;
-    uint64_t seq = 0;
-    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), seq);
-    if (fault == std::errc() && end == text.data() + text.size())
-        found.seq = seq;
-    else
-        found.time_ns = base::parse_time_ns(text);
-    return found.seq || found.time_ns ? std::optional(found) : std::nullopt;
-}
 
 std::string csv(std::string_view text) {
     if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);

@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "config/load.hpp"
+#include "gateway/store_commands.hpp"
 #include "kafka/tail.hpp"
 #include "record/json.hpp"
 
@@ -55,13 +56,6 @@ std::string json_line(const kafka::TailRecord& one) {
     line.integer("partition", int64_t{one.partition}).integer("offset", one.offset);
     line.end();
     return out;
-}
-
-// A sensor's bytes must not drive the terminal.
-std::string plain(std::string text) {
-    for (char& c : text)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-    return text;
 }
 
 std::string text_line(const kafka::TailRecord& one, const std::string& prefix) {

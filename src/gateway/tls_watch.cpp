@@ -18,7 +18,8 @@ constexpr int64_t kWarnNs = int64_t{14} * 24 * 3600 * base::kNsPerSecond;
 }  // namespace
 
 TlsFiles mqtt_tls_files(const config::MqttSettings& settings) {
-    TlsFiles files{"mqtt", settings.tls.ca, settings.tls.cert, settings.tls.key, {}, settings.tls.key_password_file};
+    TlsFiles files{"mqtt", settings.tls.ca, settings.tls.cert, settings.tls.key, {}, settings.tls.key_password_file,
+                   {}};
     return files;
 }
 
@@ -32,7 +33,8 @@ TlsFiles kafka_tls_files(const config::KafkaSettings& settings) {
             property("ssl.certificate.location"),
             property("ssl.key.location"),
             property("ssl.key.password"),
-            property("ssl.keystore.location")};
+            property("ssl.keystore.location"),
+            settings.password_file};
 }
 
 TlsWatch::TlsWatch(TlsFiles files, metrics::Registry& metrics, const base::Clock& clock)
@@ -41,7 +43,7 @@ TlsWatch::TlsWatch(TlsFiles files, metrics::Registry& metrics, const base::Clock
 // Links are followed: what they point to is exchanged with them.
 std::string TlsWatch::look() const {
     std::string out;
-    for (const auto* path : {&files_.ca, &files_.cert, &files_.key, &files_.other}) {
+    for (const auto* path : {&files_.ca, &files_.cert, &files_.key, &files_.other, &files_.login}) {
         struct stat info {};
         if (path->empty() || stat(path->c_str(), &info) != 0)
             out += "-;";
@@ -63,7 +65,7 @@ bool TlsWatch::changed() {
     if (now == in_force_ || !still) return false;
     if (!fits()) return false;
     in_force_ = now;
-    base::log::info("tls: {} has new certificates; connecting with them", files_.side);
+    base::log::info("tls: {} has new certificates, or a new password; connecting with them", files_.side);
     metrics_.healthy("tls-" + files_.side);
     judge_end();
     return true;

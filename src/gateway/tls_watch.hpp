@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The certificates and keys of one side, MQTT's or Kafka's: until when they hold, and when other ones are there,
-// whether these fit together. Files may come one after the other: nothing is switched before key and certificate are a
-// pair and have stood still for two looks. Owned by Runtime, control's thread. What it does not do: connect (session,
-// kafka).
+// The certificates, keys and password of one side, MQTT's or Kafka's: until when they hold, and when other ones are
+// there, whether these fit together. Files may come one after the other: nothing is switched before key and certificate
+// are a pair and have stood still for two looks. Owned by Runtime, control's thread. What it does not do: connect
+// (session, kafka).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ struct TlsFiles {
     std::string side;  // "mqtt" | "kafka"
     std::string ca, cert, key, password;
     std::string other;  // read by the client alone, e.g. a PKCS#12 store; only watched
-    bool empty() const { return ca.empty() && cert.empty() && key.empty() && other.empty(); }
+    std::string login;  // a password beside them; only watched
+    bool empty() const { return ca.empty() && cert.empty() && key.empty() && other.empty() && login.empty(); }
 };
 TlsFiles mqtt_tls_files(const config::MqttSettings& settings);
 TlsFiles kafka_tls_files(const config::KafkaSettings& settings);

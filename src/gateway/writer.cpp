@@ -15,6 +15,7 @@ constexpr size_t kPendingBytes = 8 << 20;
 constexpr int kStepsARound = 4;  // of the ladder, between two commits of messages
 constexpr size_t kBlocksATransaction = 8;
 constexpr size_t kBlocksBetweenTrims = 32;           // half of what one trim deletes at most: it keeps up
+constexpr int kTrimsAPurge = 20;                     // the rest goes with the time: nobody's acknowledgement waits long
 constexpr const char* kTransaction = "transaction";  // names the newest one, so that a commit in doubt can be found
 
 // Of the last record of the intake log, by whatever clock.
@@ -54,6 +55,7 @@ Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_
         follow_catch_up(*meta);
         damaged_ = damaged_logs((*meta)[kDamagedLogs]);
         quotas_.restore((*meta)[kQuotas]);
+        put_away_ = PutAway::of(*meta);
     }
     if (const auto newest = newest_arrival(*reader_)) clocks_.time(*newest);
     committed_clocks_ = std::make_shared<ClockHistory>(clocks_);
@@ -282,7 +284,9 @@ void Writer::one_round(int64_t until_ns) {
     assemble(transaction);
     blocks_since_trim_ += std::max<size_t>(transaction.batch.appends.size(), 1);
     if (!commit(transaction)) return;
-    if (blocks_since_trim_ >= kBlocksBetweenTrims) trim();
+    const bool purged = transaction.batch.meta.contains(kPutAway);
+    if (purged || blocks_since_trim_ >= kBlocksBetweenTrims) trim();
+    for (int i = 0; purged && i < kTrimsAPurge && trim(); i++) continue;
     for (int i = 0; i < kStepsARound && relieve(); i++) continue;
 }
 

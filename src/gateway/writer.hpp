@@ -16,6 +16,7 @@
 #include "gateway/block_cache.hpp"
 #include "gateway/clock_history.hpp"
 #include "gateway/context_needs.hpp"
+#include "gateway/letters.hpp"
 #include "gateway/open_block.hpp"
 #include "gateway/quotas.hpp"
 #include "gateway/thinner.hpp"
@@ -79,6 +80,9 @@ class Writer {
     void events_progress(uint64_t cursor);  // any thread: events below it are at the local broker
     // Any thread: a small fact for the next transaction.
     void remember(const std::string& key, const std::string& value);
+    // Any thread: these letters are done with; they are deleted as soon as nobody is owed them. Durable with the next
+    // transaction, which comes at once. An error when they would be too many separate ones.
+    base::Result<> put_away(model::Log log, const std::vector<SeqRange>& ranges);
 
     Claims& claims() { return claims_; }  // kafka's thread, too
     // The engine is asked for a checkpoint, and how far back raw context may still ask: what came since can neither be
@@ -157,6 +161,13 @@ class Writer {
     model::Ledger ledger_locked() const;
     store::Cursors cursors_locked() const;
     uint64_t next_locked(model::Log log) const;
+    // writer_letters.cpp: how long letters stay.
+    struct LettersKept {
+        int64_t from_ns = INT64_MAX;  // older ones go
+        uint64_t from_seq = 0;        // and those before it
+        uint64_t purged = 0;          // those below it go at once
+    };
+    LettersKept letters_kept(model::Log log, bool roomy, int64_t cap);
     // writer_damage.cpp: the books, when damage took records.
     void announce_locked(Pending& part, std::vector<model::Gap>&& gone);
     void settle_damaged_locked();
@@ -194,6 +205,8 @@ class Writer {
     std::shared_ptr<const config::Settings> new_streams_;  // to be in force
     std::vector<Quotas::Status> quota_status_;
     ContextNeeds context_;
+    PutAway put_away_;
+    std::map<model::Log, std::pair<uint64_t, uint64_t>> letters_from_;  // measured when the log ended there, and what
     bool stopping_ = false, draining_ = false, never_wait_ = false;
     uint64_t drain_ = 0, drained_ = 0;  // drains asked for, and the newest that is done
     std::atomic<uint64_t> progress_{0};

@@ -189,7 +189,7 @@ class Pump final : public Replicator {
     bool throttled_ = false;
     bool told_advice_ = false;
     bool advised_ = false;  // error_ says what to do: what is vaguer does not take its place
-    bool more_ = false;  // something waits only for room
+    bool more_ = false;     // something waits only for room
     int64_t check_ms_ = kFirstCheckMs, last_report_ns_ = 0;
     int failed_checks_ = 0;
     std::string error_;

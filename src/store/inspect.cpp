@@ -93,6 +93,8 @@ base::Result<Overview> overview(const std::string& path) {
     return found;
 }
 
+std::string running_pid(const std::string& path) { return lock_holder(path); }
+
 base::Result<Repaired> repair(const std::string& path) {
     Repaired done;
     {

@@ -34,6 +34,7 @@ struct Overview {
     std::vector<std::string> set_aside;  // paths of damaged files beside it
 };
 base::Result<Overview> overview(const std::string& path);
+std::string running_pid(const std::string& path);  // as Overview's
 
 struct Verified {
     uint64_t blocks = 0, records = 0;

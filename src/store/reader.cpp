@@ -14,6 +14,7 @@ namespace {
 
 // With it every column that block() reads, in its order.
 #define TRB_BLOCK_COLUMNS "SELECT log, seq, count, first_time, last_time, incarnation, class, crc, body, id FROM block "
+#define TRB_FACTS "SELECT seq, count, first_time, last_time, class, length(body) FROM block WHERE log = ? "
 // How many rows are looked at, without the index, for one that the index does not know.
 constexpr int64_t kRowsToLookAt = 512;
 
@@ -26,6 +27,8 @@ class SqliteReader final : public Reader {
     base::Result<std::optional<Block>> block_of_class(model::Log log, uint64_t seq, uint8_t block_class) override;
     base::Result<uint64_t> seq_behind(model::Log log, uint64_t seq) override;
     base::Result<std::vector<Block>> newest(model::Log log, uint64_t records) override;
+    base::Result<> facts(model::Log log, bool newest_first,
+                         const std::function<bool(const BlockFacts&)>& each) override;
     base::Result<Cursors> cursors() override;
     base::Result<std::optional<Checkpoint>> checkpoint() override;
     base::Result<model::Ledger> ledger() override;
@@ -47,6 +50,7 @@ class SqliteReader final : public Reader {
     Database database_;
     Packer packer_{1};
     Statement at_or_below_, at_or_above_, of_class_, above_, backwards_, by_id_, hidden_, any_, last_id_;
+    Statement facts_, facts_back_;
     Statement cursors_, checkpoint_, ledger_, meta_, config_at_, next_seq_;
 };
 
@@ -74,6 +78,8 @@ base::Result<> SqliteReader::start(const std::string& path) {
                           TRB_BLOCK_COLUMNS "WHERE log = ? AND seq >= ? AND class = ? ORDER BY seq LIMIT 1") &&
         above_.prepare(database_, "SELECT seq FROM block WHERE log = ? AND seq > ? ORDER BY seq LIMIT 1") &&
         backwards_.prepare(database_, TRB_BLOCK_COLUMNS "WHERE log = ? ORDER BY seq DESC") &&
+        facts_.prepare(database_, TRB_FACTS "ORDER BY seq") &&
+        facts_back_.prepare(database_, TRB_FACTS "ORDER BY seq DESC") &&
         cursors_.prepare(database_, "SELECT name, n FROM state WHERE kind = 'cursor'") &&
         checkpoint_.prepare(database_, "SELECT seq, version, crc, body FROM checkpoint ORDER BY id DESC") &&
         ledger_.prepare(database_, "SELECT kind, name, item, n FROM state WHERE kind IN ('stream', 'log')") &&
@@ -228,6 +234,19 @@ base::Result<std::vector<Block>> SqliteReader::newest(model::Log log, uint64_t r
     if (!backwards_.ok()) return failed();
     std::reverse(blocks.begin(), blocks.end());
     return blocks;
+}
+
+base::Result<> SqliteReader::facts(model::Log log, bool newest_first,
+                                   const std::function<bool(const BlockFacts&)>& each) {
+    Statement& row = newest_first ? facts_back_ : facts_;
+    const Ended ended{row};
+    row.start(static_cast<int>(log));
+    while (row.next())
+        if (!each({static_cast<uint64_t>(row.integer(0)), static_cast<uint32_t>(row.integer(1)), row.integer(2),
+                   row.integer(3), static_cast<uint8_t>(row.integer(4)), row.integer(5)}))
+            return {};
+    if (!row.ok()) return failed();
+    return {};
 }
 
 base::Result<Cursors> SqliteReader::cursors() {

@@ -114,6 +114,16 @@ struct Block {
     uint64_t end_seq() const { return first_seq + count; }
 };
 
+// What the index says of a block, without looking into it.
+struct BlockFacts {
+    uint64_t first_seq = 0;
+    uint32_t count = 0;
+    int64_t first_time_ns = 0, last_time_ns = 0;
+    uint8_t block_class = 0;
+    int64_t stored_bytes = 0;
+    uint64_t end_seq() const { return first_seq + count; }
+};
+
 struct Checkpoint {
     uint64_t seq = 0;     // the engine's state after every intake record below this
     std::string version;  // of the engine that wrote it
@@ -174,6 +184,11 @@ class Reader {
     virtual base::Result<uint64_t> seq_behind(model::Log log, uint64_t seq) = 0;
     // The blocks that hold the newest `records` records, oldest first.
     virtual base::Result<std::vector<Block>> newest(model::Log log, uint64_t records) = 0;
+
+    // The blocks of a log, oldest or newest first, until each() says false. Quick, because bodies are not read; nothing
+    // is checked.
+    virtual base::Result<> facts(model::Log log, bool newest_first,
+                                 const std::function<bool(const BlockFacts&)>& each) = 0;
 
     virtual base::Result<Cursors> cursors() = 0;
     virtual base::Result<std::optional<Checkpoint>> checkpoint() = 0;  // the newest whose CRC fits

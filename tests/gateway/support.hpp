@@ -115,6 +115,10 @@ class FaultyReader final : public store::Reader {
     base::Result<std::vector<store::Block>> newest(model::Log log, uint64_t n) override {
         return real_->newest(log, n);
     }
+    base::Result<> facts(model::Log log, bool newest_first,
+                         const std::function<bool(const store::BlockFacts&)>& each) override {
+        return real_->facts(log, newest_first, each);
+    }
     base::Result<store::Cursors> cursors() override { return real_->cursors(); }
     base::Result<std::optional<store::Checkpoint>> checkpoint() override { return real_->checkpoint(); }
     base::Result<model::Ledger> ledger() override { return real_->ledger(); }

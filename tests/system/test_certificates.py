@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS on both sides with a private authority: what is wrong is refused with the reason, certificates change under load without a restart
 and without loss, half a change is not taken, and no secret is shown anywhere."""
+import pathlib
 import shutil
 import subprocess
 import time
@@ -179,6 +180,10 @@ password_file = "{tmp_path}/password"''',
     for words in (["check"], ["check", "--online"], ["check", "--json"]):
         done = tributary(*words, "--config", gateway.config, timeout=60)
         shown += [done.stdout, done.stderr]
+    # Nor in what a crash would leave: no file, and nothing of our memory for whoever takes dumps.
+    limits = pathlib.Path(f"/proc/{gateway.pid}/limits").read_text()
+    assert next(line for line in limits.splitlines() if line.startswith("Max core file size")).split()[4:6] == ["0", "0"]
+    assert int(pathlib.Path(f"/proc/{gateway.pid}/coredump_filter").read_text(), 16) == 0
     gateway.terminate()
     broken = tributary("check", "--config", gateway.config, env={"TRB_NOTHING": "1"})
     shown += [broken.stdout, broken.stderr, gateway.log()]
