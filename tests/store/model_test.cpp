@@ -279,8 +279,10 @@ bool Model::thin_step(Step& step) {
     step.batch.ledger.logs[Log::thinned].appended = step.batch.appends.front().count;
     step.batch.ledger.logs[Log::gaps].appended = 1;
     if (log == Log::intake) {
-        step.batch.ledger.settle("s", model::Fate::summarised, uint64_t{0} - records);
-        step.batch.ledger.settle("s", model::Fate::evicted, records);
+        if (block_class == 0) {  // once: a count below none would be damage
+            step.batch.ledger.settle("s", model::Fate::summarised, uint64_t{0} - records);
+            step.batch.ledger.settle("s", model::Fate::evicted, records);
+        }
     } else {
         step.batch.ledger.logs[Log::thinned].thinned = records;
     }
