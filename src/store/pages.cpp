@@ -75,6 +75,7 @@ class WalScan {
     Sum stored_, computed_;
     uint64_t waiting_bad_ = 0;  // since the last good frame
     bool bad_before_ = false, whole_behind_bad_ = false;
+    bool bad_commit_ = false;                     // the frame before is bad, and says that it ends a transaction
     std::unordered_map<uint32_t, int64_t> open_;  // of the transaction under way
 };
 
@@ -115,6 +116,9 @@ bool WalScan::fits(std::string_view frame) {
 
 void WalScan::good(std::string_view frame, int64_t at) {
     found_.good++;
+    // The bad one before it ended a transaction: this is the next one's, begun when that was synced.
+    if (bad_commit_) whole_behind_bad_ = true;
+    bad_commit_ = false;
     if (waiting_bad_ > 0) bad_before_ = true;
     found_.bad += std::exchange(waiting_bad_, 0);
     if (whole_behind_bad_) found_.damaged = true;
@@ -132,7 +136,7 @@ WalFrames WalScan::run() {
         if (fits(frame))
             good(frame, at);
         else
-            waiting_bad_++;
+            waiting_bad_++, bad_commit_ = big_endian(frame, 4) != 0;
     }
     return std::move(found_);
 }

@@ -20,8 +20,9 @@ namespace tributary::store {
 struct WalFrames {
     std::unordered_map<uint32_t, int64_t> newest;  // page -> where its newest committed image stands in the WAL
     uint64_t good = 0, bad = 0;                    // bad: before a good one
-    // Behind a bad frame stands a whole transaction and the beginning of another one. The first of the two had been
-    // synced before the other began, so this is damage and not the torn end that a power cut leaves.
+    // Behind a bad frame stands the end of its transaction (or it is that end) and the beginning of another one. The
+    // first of the two had been synced before the other began, so this is damage and not the torn end that a power cut
+    // leaves.
     bool damaged = false;
 };
 WalFrames scan_wal(const std::string& path);

@@ -259,8 +259,10 @@ base::Result<> Writer::room_for(int64_t bytes, int64_t reserve) {
     const int64_t cap = cap_bytes();
     if (total() <= cap) return {};
     // What stands in the WAL only is counted twice: bring it home before saying no.
-    if (connection_->database.checkpoint() && total() <= cap) return {};
-    if (connection_->database.failed()) return broken("checkpoint");
+    const bool home = connection_->database.checkpoint();
+    if (home && total() <= cap) return {};
+    // What failed before, reading how full it is, say, is not to be said of this.
+    if (!home && connection_->database.failed()) return broken("checkpoint");
     no_space_ = cap < options_.max_size_bytes;
     const std::string used = base::format_size(page_bytes(false));
     if (no_space_)

@@ -189,7 +189,9 @@ class FaultVfs {
             return of(f)->real()->pMethods->xFileControl(of(f)->real(), op, arg);
         };
         m.xSectorSize = [](sqlite3_file*) { return 512; };
-        m.xDeviceCharacteristics = [](sqlite3_file*) { return 0; };  // the least a disk can promise
+        // What the system's own VFS says of every disk: a write touches nothing beside it. Without it SQLite pads each
+        // transaction with copies of its last frame, and no gateway's WAL looks like that.
+        m.xDeviceCharacteristics = [](sqlite3_file*) { return SQLITE_IOCAP_POWERSAFE_OVERWRITE; };
         m.xShmMap = [](sqlite3_file* f, int page, int size, int extend, void volatile** at) {
             if (const int code = of(f)->vfs->due(Call::shm); code != SQLITE_OK) return code;
             return of(f)->real()->pMethods->xShmMap(of(f)->real(), page, size, extend, at);

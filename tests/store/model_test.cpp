@@ -303,7 +303,7 @@ void Model::fill_to_the_cap() {
             reference_.apply(step.batch);
             continue;
         }
-        REQUIRE(done.error().code == kFull);
+        if (done.error().code != kFull) FAIL("not full: " << done.error().text());
         full = true;
     }
     REQUIRE(full);
