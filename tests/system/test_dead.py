@@ -155,6 +155,7 @@ def test_a_range_of_history_once_more(mosquitto, make_gateway, kafka, prefix, tm
     publish_all(mosquitto.port, numbered(count), rate=2000)
     publish_all(mosquitto.port, [("factory/m1/s1", '{"value": "no time"}')])
     gateway.wait_drained(count + 1)
+    gateway.wait_status(lambda s: s["lag"]["records"] == 0, 60, "outputs at Kafka, too")
     store = gateway.options["store"]
     topics = [f"{prefix}.{name}" for name in ("readings", "windows", "dead")]
 
