@@ -8,17 +8,9 @@
 #include "gateway/dead_file.hpp"
 #include "gateway/letter_text.hpp"
 #include "gateway/selection.hpp"
-#include "gateway/store_commands.hpp"
 
 namespace tributary::gateway {
 namespace {
-
-int failed(const base::Error& error) { return error.code.empty() ? 2 : store_failed(error.code, error.message); }
-
-int nothing_named(const char* command) {
-    std::cerr << base::format("tributary dead {}: which letters? Name them (12, refused/3), or --all\n", command);
-    return 2;
-}
 
 base::Result<LetterDetails> details_of(DeadFile& file, const Letter& letter) {
     LetterDetails details;
@@ -47,11 +39,11 @@ base::Result<LetterDetails> details_of(DeadFile& file, const Letter& letter) {
 
 int dead_ls(const DeadOptions& options) {
     auto file = DeadFile::open(options);
-    if (!file) return failed(file.error());
+    if (!file) return dead_failed(file.error());
     std::vector<Letter> all;
     for (const auto log : file->logs(options)) {
         auto found = Letters(*file->reader).newest(log, file->away, options.limit == 0 ? 0 : options.limit + 1);
-        if (!found) return failed(found.error());
+        if (!found) return dead_failed(found.error());
         all.insert(all.end(), std::make_move_iterator(found->begin()), std::make_move_iterator(found->end()));
     }
     std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.time_ns() < b.time_ns(); });
@@ -82,14 +74,14 @@ int dead_ls(const DeadOptions& options) {
 }
 
 int dead_show(const DeadOptions& options) {
-    if (options.letters.empty()) return nothing_named("show");
+    if (options.letters.empty()) return no_letter_named("show");
     auto file = DeadFile::open(options);
-    if (!file) return failed(file.error());
+    if (!file) return dead_failed(file.error());
     const auto meant = file->meant(options);
-    if (!meant) return failed(meant.error());
+    if (!meant) return dead_failed(meant.error());
     for (const auto& letter : *meant) {
         const auto details = details_of(*file, letter);
-        if (!details) return failed(details.error());
+        if (!details) return dead_failed(details.error());
         std::string out;
         if (options.json)
             letter_json(out, letter, &*details);
@@ -101,11 +93,11 @@ int dead_show(const DeadOptions& options) {
 }
 
 int dead_purge(const DeadOptions& options) {
-    if (options.letters.empty() && !options.all) return nothing_named("purge");
+    if (options.letters.empty() && !options.all) return no_letter_named("purge");
     auto file = DeadFile::open(options);
-    if (!file) return failed(file.error());
+    if (!file) return dead_failed(file.error());
     const auto meant = file->meant(options);
-    if (!meant) return failed(meant.error());
+    if (!meant) return dead_failed(meant.error());
     size_t purged = 0;
     for (const auto log : {model::Log::dead, model::Log::refused}) {
         std::vector<uint64_t> seqs;
@@ -114,7 +106,7 @@ int dead_purge(const DeadOptions& options) {
         if (seqs.empty()) continue;
         // All: also what lies between them, so that it is one range.
         const auto ranges = options.all ? std::vector<SeqRange>{{1, seqs.back()}} : joined(seqs);
-        if (const auto done = file->put_away(log, ranges); !done) return failed(done.error());
+        if (const auto done = file->put_away(log, ranges); !done) return dead_failed(done.error());
         purged += seqs.size();
     }
     if (options.json)

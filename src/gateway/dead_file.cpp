@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "config/load.hpp"
 #include "gateway/gateway.hpp"
+#include "gateway/store_commands.hpp"
 #include "gateway/writer.hpp"
 #include "store/inspect.hpp"
 
@@ -54,6 +55,19 @@ base::Result<> put_away_in(const std::string& path, model::Log log, const std::v
 }
 
 }  // namespace
+
+int dead_failed(const base::Error& error) { return error.code.empty() ? 2 : store_failed(error.code, error.message); }
+
+int no_letter_named(const char* command) {
+    std::cerr << base::format("tributary dead {}: which letters? Name them (12, refused/3), or --all\n", command);
+    return 2;
+}
+
+std::string asked(const std::vector<SeqRange>& ranges) {
+    auto numbers = text_of(ranges);
+    std::replace(numbers.begin(), numbers.end(), ' ', ',');
+    return numbers;
+}
 
 std::vector<SeqRange> joined(std::vector<uint64_t> seqs) {
     std::sort(seqs.begin(), seqs.end());
@@ -140,9 +154,8 @@ base::Result<> DeadFile::put_away(model::Log log, std::vector<SeqRange> ranges) 
     if (!running()) return put_away_in(path(), log, ranges);
     for (size_t at = 0; at < ranges.size(); at += kRangesAtOnce) {
         const auto end = std::min(at + kRangesAtOnce, ranges.size());
-        auto numbers = text_of(std::vector<SeqRange>(ranges.begin() + static_cast<ptrdiff_t>(at),
-                                                     ranges.begin() + static_cast<ptrdiff_t>(end)));
-        std::replace(numbers.begin(), numbers.end(), ' ', ',');
+        const auto numbers =
+            asked({ranges.begin() + static_cast<ptrdiff_t>(at), ranges.begin() + static_cast<ptrdiff_t>(end)});
         const auto done = ask(base::format("dead put-away {} {}", model::log_name(log), numbers));
         if (!done) return done.error();
     }

@@ -30,6 +30,11 @@ struct DeadFile {
     base::Result<> put_away(model::Log log, std::vector<SeqRange> ranges);
 };
 
+// Exit codes of the commands, said on standard error: it failed, or named no letter.
+int dead_failed(const base::Error& error);
+int no_letter_named(const char* command);
+// "3,5-9", as the gateway is asked.
+std::string asked(const std::vector<SeqRange>& ranges);
 // Numbers that stand side by side, as ranges.
 std::vector<SeqRange> joined(std::vector<uint64_t> seqs);
 

@@ -76,9 +76,7 @@ base::Result<> take_in(DeadFile& file, const std::vector<const Letter*>& letters
             seqs.push_back(letters[i]->seq);
             by_seq[letters[i]->seq] = letters[i];
         }
-        auto numbers = text_of(joined(seqs));
-        std::replace(numbers.begin(), numbers.end(), ' ', ',');
-        const auto answer = file.ask("dead retry " + numbers);
+        const auto answer = file.ask("dead retry " + asked(joined(seqs)));
         if (!answer) return answer.error();
         for (std::string_view rest = *answer; !rest.empty();) {
             const auto line = rest.substr(0, rest.find('\n'));
@@ -155,17 +153,11 @@ base::Result<> send(DeadFile& file, const std::vector<const Letter*>& letters, c
 }  // namespace
 
 int dead_retry(const DeadOptions& options) {
-    const auto failed = [](const base::Error& error) {
-        return error.code.empty() ? 2 : store_failed(error.code, error.message);
-    };
-    if (options.letters.empty() && !options.all) {
-        std::cerr << "tributary dead retry: which letters? Name them (12, refused/3), or --all\n";
-        return 2;
-    }
+    if (options.letters.empty() && !options.all) return no_letter_named("retry");
     auto file = DeadFile::open(options);
-    if (!file) return failed(file.error());
+    if (!file) return dead_failed(file.error());
     const auto meant = file->meant(options);
-    if (!meant) return failed(meant.error());
+    if (!meant) return dead_failed(meant.error());
     Outcome outcome;
     std::vector<const Letter*> dead, refused;
     for (const auto& letter : *meant) {
@@ -181,7 +173,7 @@ int dead_retry(const DeadOptions& options) {
         std::cout << json_of(outcome) << '\n';
     else if (done || !outcome.taken.empty())
         say(outcome);
-    if (!done) return failed(done.error());
+    if (!done) return dead_failed(done.error());
     return outcome.left.empty() ? 0 : 1;
 }
 

@@ -70,11 +70,17 @@ base::Result<Owned<rd_kafka_conf_t>> conf_of(const Properties& values) {
     return conf;
 }
 
-base::Result<Owned<rd_kafka_t>> make_client(rd_kafka_type_t type, const char* what, Owned<rd_kafka_conf_t> conf) {
+// settings: of whom it logs in as; null: nobody.
+base::Result<Owned<rd_kafka_t>> make_client(rd_kafka_type_t type, const char* what, Owned<rd_kafka_conf_t> conf,
+                                            const config::Settings* settings) {
+    const bool tokens = settings != nullptr && !settings->kafka.oauth.token_url.empty();
+    if (tokens) use_oauth(conf.get(), *settings);
     std::array<char, 512> text{};
     Owned<rd_kafka_t> client(rd_kafka_new(type, conf.get(), text.data(), text.size()));
     if (!client) return Error{"TRB-KAFKA-003", base::format("the Kafka {} cannot be made: {}", what, text.data())};
     static_cast<void>(conf.release());  // the client owns it now
+    if (tokens)
+        if (auto begun = begin_oauth(client.get()); !begun) return begun.error();
     return client;
 }
 
@@ -170,12 +176,11 @@ base::Result<Owned<rd_kafka_conf_t>> producer_conf(const config::Settings& setti
     if (!conf) return conf;
     rd_kafka_conf_set_events(conf->get(),
                              RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS);
-    if (!settings.kafka.oauth.token_url.empty()) use_oauth(conf->get(), settings);
     return conf;
 }
 
-base::Result<Owned<rd_kafka_t>> make_producer(Owned<rd_kafka_conf_t> conf) {
-    auto producer = make_client(RD_KAFKA_PRODUCER, "producer", std::move(conf));
+base::Result<Owned<rd_kafka_t>> make_producer(Owned<rd_kafka_conf_t> conf, const config::Settings* settings) {
+    auto producer = make_client(RD_KAFKA_PRODUCER, "producer", std::move(conf), settings);
     if (producer) rd_kafka_set_log_queue(producer->get(), nullptr);
     return producer;
 }
@@ -184,10 +189,7 @@ base::Result<Owned<rd_kafka_t>> make_producer(const config::Settings& settings, 
                                               Sending sending) {
     auto conf = producer_conf(settings, brokers, sending);
     if (!conf) return conf.error();
-    auto producer = make_producer(std::move(*conf));
-    if (producer && !settings.kafka.oauth.token_url.empty())
-        if (auto begun = begin_oauth(producer->get()); !begun) return begun.error();
-    return producer;
+    return make_producer(std::move(*conf), &settings);
 }
 
 base::Result<Owned<rd_kafka_t>> make_consumer(const config::Settings& settings, const std::string& brokers,
@@ -201,12 +203,7 @@ base::Result<Owned<rd_kafka_t>> make_consumer(const config::Settings& settings, 
     if (auto login = add_login(settings.kafka, values); !login) return login.error();
     auto conf = conf_of(values);
     if (!conf) return conf.error();
-    const bool tokens = !settings.kafka.oauth.token_url.empty();
-    if (tokens) use_oauth(conf->get(), settings);
-    auto consumer = make_client(RD_KAFKA_CONSUMER, "consumer", std::move(*conf));
-    if (consumer && tokens)
-        if (auto begun = begin_oauth(consumer->get()); !begun) return begun.error();
-    return consumer;
+    return make_client(RD_KAFKA_CONSUMER, "consumer", std::move(*conf), &settings);
 }
 
 Owned<rd_kafka_topic_partition_list_t> one_partition(const std::string& topic, int32_t partition) {

@@ -41,7 +41,8 @@ enum class Sending { batched, singly };
 
 base::Result<Owned<rd_kafka_conf_t>> producer_conf(const config::Settings& settings, const std::string& brokers,
                                                    Sending sending);
-base::Result<Owned<rd_kafka_t>> make_producer(Owned<rd_kafka_conf_t> conf);
+// settings: whose login it uses, and they outlive it; null: none.
+base::Result<Owned<rd_kafka_t>> make_producer(Owned<rd_kafka_conf_t> conf, const config::Settings* settings = nullptr);
 base::Result<Owned<rd_kafka_t>> make_producer(const config::Settings& settings, const std::string& brokers,
                                               Sending sending);
 // Reads what is committed. Without a group only single partitions can be read.

@@ -32,8 +32,7 @@ void Pump::step(int64_t timeout_ns) {
 
 void Pump::wait(int64_t timeout_ns) {
     if (!producer_) timeout_ns = std::min(timeout_ns, std::max<int64_t>(start_at_ns_ - clock_.boot_ns(), kNsPerMs));
-    if (settings_.kafka.metered() && next_batch_ns_ > clock_.boot_ns())
-        timeout_ns = std::min(timeout_ns, next_batch_ns_ - clock_.boot_ns());
+    if (next_batch_ns_ > clock_.boot_ns()) timeout_ns = std::min(timeout_ns, next_batch_ns_ - clock_.boot_ns());
     if (pace_.resume_ns() > clock_.boot_ns()) timeout_ns = std::min(timeout_ns, pace_.resume_ns() - clock_.boot_ns());
     if (exact_ && exact_->open())  // it is to be closed in time
         timeout_ns = std::min(timeout_ns, std::max(exact_->opened_ns() + kTransactionNs - clock_.boot_ns(), kNsPerMs));

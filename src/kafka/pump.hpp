@@ -141,7 +141,6 @@ class Pump final : public Replicator {
     bool pull(size_t index, int& budget, size_t most);
     bool pull_backfill(int& budget);
     bool send(Lane& lane, size_t index, const Item& item);
-    bool batch_due(int64_t now_ns);
     void say_stuck(const std::string& partitions);
     void wait(int64_t timeout_ns);
     void advance();
@@ -168,7 +167,7 @@ class Pump final : public Replicator {
     LogLimit log_limit_;
     std::atomic<bool> rotate_{false};
     int64_t rotate_until_ns_ = 0;  // 0: no rotation is under way
-    int64_t next_batch_ns_ = 0;    // link = "metered"
+    int64_t next_batch_ns_ = 0;    // over a metered link, else 0
     struct {
         uint64_t sent = 0, received = 0;  // bytes, of this producer
     } life_;

@@ -96,10 +96,11 @@ void Pump::refuse(Lane& lane, const Lane::Slot& slot, std::string_view topic, st
     model::RefusedRecord record;
     record.source = lane.log(), record.seq = slot.seq, record.n = slot.n;
     record.topic = topic, record.key = key;
-    record.code = rd_kafka_err2name(error), record.detail = in_plain_words(error, std::string(topic));
+    record.code = rd_kafka_err2name(error), record.detail = rd_kafka_err2str(error);
     record.time_ns = clock_.wall_ns(), record.size = size;
     if (log_limit_.allow(clock_.boot_ns()))
-        base::log::warning("kafka: record {} of {} is refused for good: {}", slot.seq, topic, record.detail);
+        base::log::warning("kafka: record {} of {} is refused for good: {}", slot.seq, topic,
+                           in_plain_words(error, record.topic));
     progress_.refused(std::move(record));
 }
 

@@ -116,22 +116,20 @@ void Pump::say_stuck(const std::string& partitions) {
     metrics_.degraded("kafka", "TRB-KAFKA-013", base::format("{}; records wait in the store", error_));
 }
 
-// Over a metered link: is it time for a batch, or is one under way?
-bool Pump::batch_due(int64_t now_ns) { return !settings_.kafka.metered() || now_ns >= next_batch_ns_; }
-
 bool Pump::pull() {
     int budget = kItemsPerStep;
     bool any = false;
     more_ = false;
     const int64_t now_ns = clock_.boot_ns();
-    const bool due = batch_due(now_ns);
+    const bool due = now_ns >= next_batch_ns_;  // over a metered link: it is time for a batch, or one is under way
     const auto now = [&](const Lane& lane) {
         return due || lane.log() == model::Log::events;
     };  // somebody waits for them
     for (size_t i = 0; i < lanes_.size() && !restart_as_; i++)
         if (!lanes_[i].backfill() && lanes_[i].usable() && now(lanes_[i])) any |= pull(i, budget, SIZE_MAX);
     if (due) any |= pull_backfill(budget);
-    if (due && !any && !more_ && budget == kItemsPerStep) next_batch_ns_ = now_ns + settings_.kafka.send_every_ns;
+    if (settings_.kafka.metered() && due && !any && !more_ && budget == kItemsPerStep)
+        next_batch_ns_ = now_ns + settings_.kafka.send_every_ns;
     return any || budget < kItemsPerStep;
 }
 
