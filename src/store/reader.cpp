@@ -208,12 +208,18 @@ base::Result<std::optional<Block>> SqliteReader::block_of_class(model::Log log, 
 
 base::Result<uint64_t> SqliteReader::seq_behind(model::Log log, uint64_t seq) {
     // Not by its count: the row may be what is damaged.
-    const Ended ended{above_};
+    const Ended ended{above_}, also_ended{at_or_below_};
     if (above_.first(static_cast<int>(log), seq)) return static_cast<uint64_t>(above_.integer(0));
     if (!above_.ok()) return failed();
-    auto next = next_seq(log);
+    const auto next = next_seq(log);
     if (!next) return next;
-    return std::max(*next, seq);
+    // At the end a count that is too great does count: the writer goes on above it (Writer::load_seqs), and a walk has
+    // to get there.
+    uint64_t end = seq + 1;
+    if (at_or_below_.first(static_cast<int>(log), seq))
+        end = std::max(end, static_cast<uint64_t>(at_or_below_.integer(1) + at_or_below_.integer(2)));
+    if (!at_or_below_.ok()) return failed();
+    return std::max(*next, end);
 }
 
 base::Result<std::vector<Block>> SqliteReader::newest(model::Log log, uint64_t records) {

@@ -181,6 +181,7 @@ class Reader {
     virtual base::Result<std::optional<Block>> block_at(model::Log log, uint64_t seq) = 0;
     // The first block of that class at or above seq, or nothing; a damaged one is an error as above.
     virtual base::Result<std::optional<Block>> block_of_class(model::Log log, uint64_t seq, uint8_t block_class) = 0;
+    // Always above seq.
     virtual base::Result<uint64_t> seq_behind(model::Log log, uint64_t seq) = 0;
     // The blocks that hold the newest `records` records, oldest first.
     virtual base::Result<std::vector<Block>> newest(model::Log log, uint64_t records) = 0;
