@@ -40,6 +40,7 @@ five_days() { TRIBUTARY_FIVE_DAYS=1 build/release/bin/gateway_test --no-intro "-
 stage setup scripts/setup.sh
 if [ "${1:-}" = nightly ]; then
     stage "release build" scripts/build.sh release
+    stage "unit tests as it ships" unit release
     stage "store: faults, power cuts, bit flips, model" store_for_long
     stage "five days without Kafka" five_days
     stage "Kafka jars" scripts/kafka.sh install
@@ -48,15 +49,16 @@ if [ "${1:-}" = nightly ]; then
     stage "Paho without the fast path" without_fast_path
     system_tests nightly
 else
-    stage "release build" scripts/build.sh release
-    stage "unit tests" unit release
-    stage "sanitizer build" scripts/build.sh asan-ubsan
+    # The unit tests run under sanitizers here, and as they ship (-O2, no assertions) at night.
+    stage "release build" scripts/build.sh release tributary tributary-clock downsample_tool
     stage "Kafka jars" scripts/kafka.sh install
-    # The system tests wait most of the time: they begin beside the sanitizer's run, and are shown when that is over.
+    # The system tests wait most of the time: they run beside the sanitizers, which give way, and are shown when those are
+    # done.
     shown=$(mktemp)
     system_tests "not nightly" >"$shown" 2>&1 &
     system=$!
     trap 'wait $system || true; rm -f "$shown"' EXIT  # it ends what it has started by itself
+    stage "sanitizer build" nice scripts/build.sh asan-ubsan
     stage "sanitizer unit tests" unit asan-ubsan
     echo "== $SECONDS s so far; system tests"
     tail -n +1 -f --pid=$system "$shown"

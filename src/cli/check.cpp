@@ -23,10 +23,12 @@ std::string count(size_t n, std::string_view one) { return base::format("{} {}{}
 std::string summary(const config::Settings& settings) {
     size_t windows = 0, detectors = 0;
     for (const auto& stream : settings.streams) windows += stream.windows.size(), detectors += stream.detectors.size();
-    return base::format("configuration is fine: {}, {}, {}; {} -> {} -> Kafka {}",
+    const std::string mirror =
+        settings.mirror ? base::format(", a copy to {} ({})", settings.mirror->name, settings.mirror->brokers) : "";
+    return base::format("configuration is fine: {}, {}, {}; {} -> {} -> Kafka {}{}",
                         count(settings.streams.size(), "stream"), count(windows, "window"),
                         count(detectors, "detector"), settings.mqtt.urls.front(), settings.store.path,
-                        settings.kafka.brokers.empty() ? "(no brokers)" : settings.kafka.brokers);
+                        settings.kafka.brokers.empty() ? "(no brokers)" : settings.kafka.brokers, mirror);
 }
 
 void print_json(bool ok, const std::vector<config::Diagnostic>& diagnostics,

@@ -12,7 +12,7 @@
 namespace tributary::config {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\')
@@ -54,7 +54,7 @@ std::string option_text(const model::OptionValue& option) {
         for (const double number : *list) out += (out.size() > 1 ? ", " : "") + float_text(number);
         return out + "]";
     }
-    return quoted(std::get<std::string>(option.value));
+    return toml_string(std::get<std::string>(option.value));
 }
 
 class Writer {
@@ -62,7 +62,7 @@ class Writer {
     std::string out;
     void header(std::string_view name) { out += base::format("{}\n", name); }
     void raw(std::string_view key, std::string_view value) { out += base::format("{} = {}\n", key, value); }
-    void text(std::string_view key, std::string_view value) { raw(key, quoted(value)); }
+    void text(std::string_view key, std::string_view value) { raw(key, toml_string(value)); }
     void optional_text(std::string_view key, std::string_view value) {
         if (!value.empty()) text(key, value);
     }
@@ -71,14 +71,14 @@ class Writer {
         out += base::format("{} = {{", key);
         bool first = true;
         for (const auto& [name, value] : pairs) {
-            out += base::format("{} {} = {}", first ? "" : ",", quoted(name), quoted(value));
+            out += base::format("{} {} = {}", first ? "" : ",", toml_string(name), toml_string(value));
             first = false;
         }
         out += " }\n";
     }
     void list(std::string_view key, const std::vector<std::string>& texts) {
         out += base::format("{} = [", key);
-        for (const auto& one : texts) out += base::format("\n  {},", quoted(one));
+        for (const auto& one : texts) out += base::format("\n  {},", toml_string(one));
         out += "\n]\n";
     }
 };
@@ -132,12 +132,13 @@ void write_stages(Writer& writer, const StreamSettings& stream) {
         writer.text("name", detector.name);
         const bool whole = detector.options.contains("content");  // where it came from means nothing any more
         for (const auto& [name, option] : detector.options)
-            if (!whole || name != "file") writer.raw(quoted(name), option_text(option));
+            if (!whole || name != "file") writer.raw(toml_string(name), option_text(option));
     }
     if (stream.downsample) {
         writer.header("[stream.downsample]");
         writer.text("type", stream.downsample->type);
-        for (const auto& [name, option] : stream.downsample->options) writer.raw(quoted(name), option_text(option));
+        for (const auto& [name, option] : stream.downsample->options)
+            writer.raw(toml_string(name), option_text(option));
     }
     if (stream.context) {
         writer.header("[stream.context]");

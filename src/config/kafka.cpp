@@ -214,6 +214,10 @@ void read_kafka(Reader& reader, const Node& table, KafkaSettings& into) {
     if (const auto* order = table.find("catch_up"); order != nullptr && into.live_first() && into.exactly_once())
         reader.error(kConflict, order->value.position, "\"live-first\" does not go with delivery = \"exactly-once\"",
                      "use catch_up = \"in-order\", or delivery = \"at-least-once\"");
+    if (const auto* name = table.find("name"); name != nullptr && name->value.kind == NodeKind::text &&
+                                               (!plain_name(into.name) || into.name.empty() || into.name.size() > 40))
+        reader.error(kForm, name->value.position, base::format("\"{}\" cannot be the name of a cluster", into.name),
+                     "use letters, digits, - _ . (at most 40)");
     if (const auto* copies = table.find("replication"); copies != nullptr && into.replication == 0)
         reader.error(kValue, copies->value.position, "\"replication\" cannot be 0", "-1 = the broker's default");
     check_security(reader, table, into);
@@ -221,8 +225,28 @@ void read_kafka(Reader& reader, const Node& table, KafkaSettings& into) {
     check_templates(reader, table, into);
 }
 
-void check_routing(Reader& reader, const Node& kafka, Settings& settings) {
-    if (settings.kafka.metered()) spare_link(reader, settings);
+// A copy is in order, and what streams forward is one thing for both.
+void read_mirror(Reader& reader, const Node& table, Settings& into) {
+    auto& mirror = into.mirror.emplace();
+    read_kafka(reader, table, mirror);
+    mirror.mirror = true;
+    if (mirror.name == into.kafka.name)
+        reader.error(kTwice, table.position, base::format("two [[kafka]] are named \"{}\"", mirror.name),
+                     "give the second a name of its own: the gateway keeps its place in the logs under it");
+    if (mirror.brokers == into.kafka.brokers && mirror.prefix == into.kafka.prefix && !mirror.mock)
+        reader.error(kConflict, table.position, "both [[kafka]] are the same brokers and the same prefix",
+                     "every record would be there twice: give one of them other brokers or another prefix");
+    for (const auto* one : {&into.kafka, &mirror})
+        if (one->live_first())
+            reader.error(kConflict, table.position, "catch_up = \"live-first\" does not go with a second [[kafka]]",
+                         "use catch_up = \"in-order\" for both while you migrate");
+    if (mirror.metered() != into.kafka.metered())
+        reader.error(kConflict, table.position, "only one of two [[kafka]] is behind a metered link",
+                     "link = \"metered\" decides what streams send: set it for both or for none");
+}
+
+void check_routing(Reader& reader, const Node& table, const KafkaSettings& kafka, Settings& settings) {
+    if (kafka.metered()) spare_link(reader, settings);
     const auto labels = [&](const Entry& entry, const std::string& text, const StreamSettings& stream) {
         const auto parts = parse_template(text);
         for (const auto& part : parts ? *parts : Template())
@@ -236,15 +260,15 @@ void check_routing(Reader& reader, const Node& kafka, Settings& settings) {
             }
         return parts.ok();
     };
-    if (const auto* key = kafka.find("key"))
-        for (const auto& stream : settings.streams) labels(*key, settings.kafka.key, stream);
-    const auto* topic = kafka.find("topic");
+    if (const auto* key = table.find("key"))
+        for (const auto& stream : settings.streams) labels(*key, kafka.key, stream);
+    const auto* topic = table.find("topic");
     if (topic == nullptr) return;
     for (const auto& stream : settings.streams) {
-        if (!labels(*topic, settings.kafka.topic, stream)) continue;
+        if (!labels(*topic, kafka.topic, stream)) continue;
         std::string name;
-        fill_template(*parse_template(settings.kafka.topic),
-                      {settings.kafka.prefix, settings.gateway.id, "readings", stream.name, "", stream.labels}, name);
+        fill_template(*parse_template(kafka.topic),
+                      {kafka.prefix, settings.gateway.id, "readings", stream.name, "", stream.labels}, name);
         if (!valid_kafka_topic(name + ".backfill"))
             reader.error(kForm, topic->value.position,
                          base::format("stream \"{}\": \"{}\" cannot be a topic of Kafka", stream.name, name),

@@ -76,6 +76,9 @@ constexpr std::array kTls{
     Key<TlsSettings>{{"verify", boolean, "true", "Check the broker's certificate and name"}, &TlsSettings::verify}};
 
 constexpr std::array kKafka{
+    Key<KafkaSettings>{
+        {"name", text, "main", "Of the cluster; a second `[[kafka]]` needs one ([migration](migration.md))"},
+        &KafkaSettings::name},
     Key<KafkaSettings>{{"brokers", special, "",
                         "`host:port`, several as a list or divided by commas; `mock` = an embedded cluster for trials",
                         0, 0, "", false, "text or list"},

@@ -51,6 +51,17 @@ void read_table(Reader& reader, const Node& root, std::string_view key, T& into,
         read(reader, entry->value, into);
 }
 
+// [kafka], or up to two [[kafka]].
+std::vector<const Node*> clusters_of(Reader& reader, const Node& root) {
+    const auto* entry = root.find("kafka");
+    if (entry == nullptr) return {};
+    const auto clusters = tables_of(reader, *entry);
+    if (clusters.size() > 2)
+        reader.error(kConflict, clusters[2]->position, "a third [[kafka]]",
+                     "there are two at most: the cluster that counts, and one that gets a copy");
+    return clusters;
+}
+
 void read_streams(Reader& reader, const Node& root, Settings& into) {
     const auto* entry = root.find("stream");
     if (entry == nullptr) return;
@@ -125,14 +136,17 @@ Settings interpret(Reader& reader, const Node& root) {
     check_top(reader, root);
     read_table(reader, root, "gateway", settings.gateway, read_gateway);
     read_table(reader, root, "mqtt", settings.mqtt, read_mqtt);
-    read_table(reader, root, "kafka", settings.kafka, read_kafka);
+    const auto clusters = clusters_of(reader, root);
+    const Node none;
+    read_kafka(reader, clusters.empty() ? none : *clusters.front(), settings.kafka);
+    if (clusters.size() > 1) read_mirror(reader, *clusters[1], settings);
     read_table(reader, root, "store", settings.store, read_store);
     read_table(reader, root, "events", settings.events, read_events);
     read_streams(reader, root, settings);
     check_echo(reader, root, settings);
     fill_defaults(settings);
-    if (const auto* kafka = root.find("kafka"); kafka != nullptr && kafka->value.kind == NodeKind::table)
-        check_routing(reader, kafka->value, settings);
+    for (size_t i = 0; i < std::min<size_t>(clusters.size(), 2); i++)
+        check_routing(reader, *clusters[i], i == 0 ? settings.kafka : *settings.mirror, settings);
     return settings;
 }
 
@@ -145,7 +159,11 @@ void check_whole(Reader& reader, const Node& root, const std::string& file) {
         reader.error(kMissing, {file, 0, 0}, "there is no [[stream]]: the gateway would subscribe to nothing",
                      "add [[stream]] with name = \"...\" and topics = \"...\"");
     const auto* kafka = root.find("kafka");
-    if (kafka == nullptr || (kafka->value.kind == NodeKind::table && kafka->value.find("brokers") == nullptr))
+    const auto lacks_brokers = [](const Node& one) {
+        return one.kind == NodeKind::table && one.find("brokers") == nullptr;
+    };
+    if (kafka == nullptr || lacks_brokers(kafka->value) ||
+        std::any_of(kafka->value.items.begin(), kafka->value.items.end(), lacks_brokers))
         reader.warn(kDoubtful, kafka == nullptr ? model::SourcePosition{file, 0, 0} : kafka->position,
                     "[kafka] has no brokers: everything stays on this box",
                     "brokers = \"host:9092\", or \"mock\" for a trial");
@@ -184,13 +202,17 @@ void check_disk(Reader& reader, const Node& root) {
             file_of(tls->value, "key", true), file_of(tls->value, "key_password_file", true);
         }
     }
-    if (const auto* kafka = root.find("kafka")) {
-        if (const auto* properties = kafka->value.find("properties"))
+    const auto cluster = [&](const Node& kafka) {
+        if (const auto* properties = kafka.find("properties"))
             for (const auto& property : properties->value.entries) secret_in(property);
-        file_of(kafka->value, "password_file", true);
-        if (const auto* oauth = kafka->value.find("oauth")) {
+        file_of(kafka, "password_file", true);
+        if (const auto* oauth = kafka.find("oauth")) {
             file_of(oauth->value, "client_secret_file", true), file_of(oauth->value, "ca", false);
         }
+    };
+    if (const auto* kafka = root.find("kafka")) {
+        cluster(kafka->value);
+        for (const auto& one : kafka->value.items) cluster(one);
     }
 }
 

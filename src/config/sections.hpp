@@ -10,8 +10,9 @@ namespace tributary::config {
 void read_gateway(Reader& reader, const Node& table, GatewaySettings& into);
 void read_mqtt(Reader& reader, const Node& table, MqttSettings& into);
 void read_kafka(Reader& reader, const Node& table, KafkaSettings& into);
+void read_mirror(Reader& reader, const Node& table, Settings& into);  // the second [[kafka]]; behind the first
 // Behind read_kafka() and the streams: templates against every stream; over a metered link not all of it goes.
-void check_routing(Reader& reader, const Node& kafka, Settings& settings);
+void check_routing(Reader& reader, const Node& table, const KafkaSettings& kafka, Settings& settings);
 void read_store(Reader& reader, const Node& table, StoreSettings& into);
 void read_events(Reader& reader, const Node& table, EventSettings& into);
 StreamSettings read_stream(Reader& reader, const Node& table);

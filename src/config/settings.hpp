@@ -62,6 +62,8 @@ struct OauthSettings {
 };
 
 struct KafkaSettings {
+    std::string name = "main";  // of the cluster, for cursors and people
+    bool mirror = false;        // the second [[kafka]]: gets a copy, keeps no accounts
     std::string brokers;
     std::string prefix = "tributary";
     std::string delivery = "at-least-once";
@@ -214,6 +216,7 @@ struct Settings {
     GatewaySettings gateway;
     MqttSettings mqtt;
     KafkaSettings kafka;
+    std::optional<KafkaSettings> mirror;  // the second [[kafka]]
     StoreSettings store;
     EventSettings events;
     std::vector<StreamSettings> streams;

@@ -90,7 +90,7 @@ std::string name_of(const Node& stream) {
     return name != nullptr && name->value.kind == NodeKind::text ? name->value.text : std::string();
 }
 
-void merge_streams(Node& base, Node&& later) {
+void merge_named(Node& base, Node&& later) {
     const auto before =
         static_cast<std::ptrdiff_t>(base.items.size());  // of earlier files; twins in one file are an error
     for (auto& stream : later.items) {
@@ -104,6 +104,17 @@ void merge_streams(Node& base, Node&& later) {
     }
 }
 
+// A further [[kafka]] stands beside the [kafka] of an earlier file.
+void add_clusters(Node& base, Node&& later) {
+    if (base.kind == NodeKind::table) {
+        Node list;
+        list.kind = NodeKind::list, list.position = base.position;
+        list.items.push_back(std::move(base));
+        base = std::move(list);
+    }
+    merge_named(base, std::move(later));
+}
+
 void merge(Node& base, Node&& later, bool top) {
     for (auto& entry : later.entries) {
         auto* old = base.find(entry.key);
@@ -111,9 +122,14 @@ void merge(Node& base, Node&& later, bool top) {
             base.entries.push_back(std::move(entry));
         else if (old->value.kind == NodeKind::table && entry.value.kind == NodeKind::table)
             merge(old->value, std::move(entry.value), false);
+        else if (top && entry.key == "kafka" && old->value.kind == NodeKind::list && !old->value.items.empty() &&
+                 entry.value.kind == NodeKind::table)
+            merge(old->value.items.front(), std::move(entry.value), false);
+        else if (top && entry.key == "kafka" && entry.value.kind == NodeKind::list)
+            add_clusters(old->value, std::move(entry.value));
         else if (top && entry.key == "stream" && old->value.kind == NodeKind::list &&
                  entry.value.kind == NodeKind::list)
-            merge_streams(old->value, std::move(entry.value));
+            merge_named(old->value, std::move(entry.value));
         else
             *old = std::move(entry);
     }

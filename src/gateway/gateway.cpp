@@ -173,7 +173,7 @@ std::string Control::reload() {
     std::string fixed;
     if (!(same_gateway == settings_.gateway)) fixed += " [gateway]";
     if (!(fresh.mqtt == settings_.mqtt)) fixed += " [mqtt]";
-    if (!(fresh.kafka == settings_.kafka)) fixed += " [kafka]";
+    if (!(fresh.kafka == settings_.kafka && fresh.mirror == settings_.mirror)) fixed += " [kafka]";
     if (!(fresh.store == settings_.store)) fixed += " [store]";
     if (!fixed.empty())
         return "reload: the old configuration stays in force; changes in" + fixed +
@@ -300,6 +300,14 @@ std::vector<kafka::Finding> probe(const config::Settings& settings) {
     if (auto warning = mosquitto_warning(settings.mqtt.urls)) findings.push_back({true, std::move(*warning), true});
     for (auto& finding : kafka::probe(settings, 10 * base::kNsPerSecond, bridged_ns(settings)))
         findings.push_back(std::move(finding));
+    if (settings.mirror) {
+        auto other = settings;
+        other.kafka = *settings.mirror;
+        for (auto& finding : kafka::probe(other, 10 * base::kNsPerSecond, bridged_ns(settings))) {
+            finding.text = base::format("{}: {}", other.kafka.name, finding.text);
+            findings.push_back(std::move(finding));
+        }
+    }
     return findings;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/kafka_loop.hpp"
 
+#include "base/log.hpp"
+
 namespace tributary::gateway {
 
 base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Settings& settings,
@@ -28,12 +30,20 @@ void KafkaLoop::publish_status(std::string json, int64_t time_ms) {
 // The status is not in the store, so it has neither cursor nor account there.
 void KafkaLoop::advanced(model::Log log, uint64_t cursor, model::Ledger&& delta) {
     if (log == model::Log::status) return;
+    if (settings_.kafka.mirror) {
+        (void)feeds_->gone(log, cursor);  // the first cluster is told
+        writer_.mirror_progress(log, cursor);
+        return;
+    }
     writer_.kafka_progress(log, cursor, std::move(delta), feeds_->gone(log, cursor), feeds_->catch_up(log));
     backlog_ = feeds_->backlog();
 }
 
 void KafkaLoop::refused(model::RefusedRecord&& record) {
-    if (record.source != model::Log::status) writer_.refused(record);
+    if (record.source == model::Log::status) return;
+    if (!settings_.kafka.mirror) return writer_.refused(record);
+    base::log::warning("kafka: {} refuses {}/{} for {} for good: {} {}", settings_.kafka.name,
+                       model::log_name(record.source), record.seq, record.topic, record.code, record.detail);
 }
 
 KafkaLoop::~KafkaLoop() { finish(0); }

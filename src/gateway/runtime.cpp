@@ -109,11 +109,12 @@ base::Result<> Runtime::open() {
         if (auto given = give_configuration(); !given) return given;
     }
     if (auto mended = mend_books(*store_, *reader_); !mended) return mended.error();
+    if (auto settled = settle_clusters(*store_, *reader_, settings_); !settled) return settled.error();
     if (auto judged = find_poison(); !judged) return judged.error();
     writer_ = std::make_unique<Writer>(
         WriterSettings{settings_.store.gather_ns, settings_.store.history_ns, settings_.store.max_size_bytes,
                        !settings_.mqtt.events_topic.empty(), settings_.store.adaptive_gather,
-                       when_full_by_name(settings_.store.when_full)},
+                       when_full_by_name(settings_.store.when_full), settings_.mirror ? settings_.mirror->name : ""},
         *store_, std::move(*writers), *open_block_, cache_, metrics_, clock_, arrival_);
     writer_->set_poison(poison_->skips());
     writer_->set_streams(settings_);
@@ -134,6 +135,7 @@ base::Result<> Runtime::open() {
         metrics_, arrival_);
     if (!kafka) return kafka.error();
     kafka_ = std::move(*kafka);
+    if (auto opened = open_mirror(); !opened) return opened.error();
     if (auto opened = open_mqtt(); !opened) return opened.error();
     if (auto opened = open_events(); !opened) return opened.error();
     metrics_.healthy("store");
@@ -146,15 +148,39 @@ base::Result<> Runtime::open() {
     writer_->start(
         session_.get(), [this] { engine_->wake(); },
         [this] {
-            kafka_->wake();
+            wake_kafka();
             if (events_) events_->wake();
         });
-    engine_->start([this] { kafka_->wake(); });
+    engine_->start([this] { wake_kafka(); });
     kafka_->start();
+    if (mirror_) mirror_->start();
     if (events_) events_->start();
     record_configuration();
     second();
     return {};
+}
+
+base::Result<> Runtime::open_mirror() {
+    if (!settings_.mirror) return {};
+    auto settings = settings_;
+    settings.kafka = *settings_.mirror;
+    auto mirror_source = BlockSource::open(cache_, *store_, mirror_metrics_, poison_->skips());
+    if (!mirror_source) return mirror_source.error();
+    auto mirror = KafkaLoop::create(
+        settings, store_->incarnation(), std::move(*mirror_source), *writer_, [this] { return engine_->position(); },
+        mirror_metrics_, arrival_);
+    if (!mirror) return mirror.error();
+    mirror_ = std::move(*mirror);
+    if (auto files = kafka_tls_files(settings.kafka); !files.empty()) {
+        files.side += "-" + settings.kafka.name;
+        mirror_tls_.emplace(std::move(files), metrics_, clock_);
+    }
+    return {};
+}
+
+void Runtime::wake_kafka() {
+    kafka_->wake();
+    if (mirror_) mirror_->wake();
 }
 
 // Damage may have taken the recorded configuration: what is kept of the log is then processed under the present one.
@@ -280,6 +306,7 @@ void Runtime::second() {
         .set(static_cast<int64_t>(kafka_->backlog()));
     watch_clock();
     watch_tls();
+    watch_mirror();
     session_->tick();
     if (publisher_) publisher_->tick();
     watch_wear();
@@ -291,6 +318,36 @@ void Runtime::second() {
 void Runtime::watch_tls() {
     if (mqtt_tls_ && mqtt_tls_->changed()) session_->reconnect();
     if (kafka_tls_ && kafka_tls_->changed()) kafka_->rotate();
+    if (mirror_tls_ && mirror_tls_->changed()) mirror_->rotate();
+}
+
+uint64_t Runtime::mirror_waiting() const {
+    uint64_t sum = 0;
+    const auto cursors = writer_->cursors();
+    for (const auto log : model::kLogs) {
+        const auto found = cursors.find(mirror_cursor(settings_.mirror->name, log));
+        if (log == model::Log::refused || log == model::Log::status || found == cursors.end()) continue;
+        sum += std::max(writer_->next_seq(log), found->second) - found->second;
+    }
+    return sum;
+}
+
+void Runtime::watch_mirror() {
+    if (!mirror_) return;
+    for (const auto& state : mirror_metrics_.health()) {
+        const auto component = state.component + "-" + settings_.mirror->name;
+        state.ok ? metrics_.healthy(component) : metrics_.degraded(component, state.code, state.text);
+    }
+    const auto status = mirror_->status();
+    const auto waiting = mirror_waiting();
+    if (waiting == 0) metrics_.healthy("mirror");  // it may have missed something, and goes on all the same
+    const auto show = [&](const char* name, const char* help, uint64_t value) {
+        metrics_.gauge(name, help).set(static_cast<int64_t>(value));
+    };
+    show("tributary_kafka_mirror_waiting_records", "Records that the second cluster has not got yet", waiting);
+    show("tributary_kafka_mirror_delivered_records", "Records that it has taken, since the start", status.delivered);
+    show("tributary_kafka_mirror_refused_records", "Records that it will never take, since the start", status.refused);
+    show("tributary_kafka_mirror_connected", "1 while at least one of its brokers is up", status.connected ? 1 : 0);
 }
 
 // To the status topic: once a minute, and soon when something became better or worse.
@@ -309,7 +366,9 @@ void Runtime::report() {
     snapshot.now_ns = arrival_.now_ns();
     snapshot.health = health;
     fill(snapshot);
-    kafka_->publish_status(status_record(snapshot), base::ns_to_ms(snapshot.now_ns));
+    const auto record = status_record(snapshot);
+    kafka_->publish_status(record, base::ns_to_ms(snapshot.now_ns));
+    if (mirror_) mirror_->publish_status(record, base::ns_to_ms(snapshot.now_ns));
 }
 
 // Kept every ten minutes and at the end: what a kill forgets is little.
@@ -328,9 +387,9 @@ void Runtime::watch_wear() {
         metrics_.healthy("flash");
     metrics_.gauge("tributary_device_written_today_bytes", "Written since midnight UTC to the device of the store")
         .set(status.today_bytes);
-    const auto link = kafka_->status();
-    const auto sent = static_cast<int64_t>(link.sent_bytes);
-    uplink_->add(arrival_.now_ns(), {sent, sent + static_cast<int64_t>(link.received_bytes)});
+    const auto link = kafka_->status(), other = mirror_ ? mirror_->status() : kafka::Status();
+    const auto sent = static_cast<int64_t>(link.sent_bytes + other.sent_bytes);
+    uplink_->add(arrival_.now_ns(), {sent, sent + static_cast<int64_t>(link.received_bytes + other.received_bytes)});
     if (clock_.boot_ns() - wear_kept_at_ns_ < kKeep && wear_kept_at_ns_ != 0) return;
     wear_kept_at_ns_ = clock_.boot_ns();
     remember_days();
@@ -357,6 +416,7 @@ void Runtime::stop() {
     if (writer_) writer_->drain(patience);
     if (kafka_ && !kafka_->finish(patience))
         base::log::info("kafka: not everything could be delivered in time; it stays in the store");
+    if (mirror_) mirror_->finish(patience);
     if (events_) events_->stop();
     if (writer_) {
         writer_->drain(patience);
@@ -368,8 +428,9 @@ bool Runtime::alive() {
     const auto writer = writer_->progress(), engine = engine_->progress(), kafka = kafka_->progress();
     const bool writer_ok = writer != seen_.writer || open_block_->bytes_in_use() == 0;
     const bool engine_ok = engine != seen_.engine || engine_->idle();
-    const bool kafka_ok = kafka != seen_.kafka;  // its loop turns at least once a second
-    seen_ = {writer, engine, kafka};
+    const auto mirror = mirror_ ? mirror_->progress() : seen_.mirror + 1;
+    const bool kafka_ok = kafka != seen_.kafka && mirror != seen_.mirror;  // its loop turns at least once a second
+    seen_ = {writer, engine, kafka, mirror};
     return writer_ok && engine_ok && kafka_ok;
 }
 
@@ -387,6 +448,7 @@ int64_t Runtime::oldest_unsent_ns() const {
 void Runtime::fill(StatusSnapshot& s) const {
     s.mqtt = session_->status();
     s.kafka = kafka_->status();
+    if (mirror_) s.mirror = {settings_.mirror->name, settings_.mirror->brokers, mirror_->status(), mirror_waiting()};
     s.context_incomplete = kafka_->context_incomplete();
     s.backlog = kafka_->backlog();
     s.engine = engine_->stats();

@@ -55,6 +55,10 @@ class Runtime {
     void watch_wear();
     void remember_days();
     void watch_tls();
+    base::Result<> open_mirror();
+    void wake_kafka();
+    void watch_mirror();
+    uint64_t mirror_waiting() const;
 
     config::Settings settings_;
     const std::string version_;
@@ -69,13 +73,15 @@ class Runtime {
     std::unique_ptr<Writer> writer_;
     std::unique_ptr<EngineLoop> engine_;
     std::unique_ptr<KafkaLoop> kafka_;
+    metrics::Registry mirror_metrics_;   // its names are those of the first cluster; watch_mirror() shows what counts
+    std::unique_ptr<KafkaLoop> mirror_;  // the second cluster; null: there is none
     std::unique_ptr<EventLoop> events_;  // null: events do not go back to the broker
     std::unique_ptr<mqtt::Session> session_;
     std::unique_ptr<mqtt::StatusPublisher> publisher_;
     std::unique_ptr<store::Reader> reader_;  // control's own
     std::optional<Wear> wear_;
     std::optional<Wear> uplink_;  // Kafka's bytes day by day, counted the same way: own = sent, device = both ways
-    std::optional<TlsWatch> mqtt_tls_, kafka_tls_;  // where TLS is used
+    std::optional<TlsWatch> mqtt_tls_, kafka_tls_, mirror_tls_;  // where TLS is used
     int64_t wear_kept_at_ns_ = 0;
     std::string config_hash_;
     int64_t reported_at_ns_ = 0;
@@ -87,7 +93,7 @@ class Runtime {
     };
     std::deque<Sample> samples_;  // one a second, the newest ten
     struct {
-        uint64_t writer = 0, engine = 0, kafka = 0;
+        uint64_t writer = 0, engine = 0, kafka = 0, mirror = 0;
     } seen_;
 };
 

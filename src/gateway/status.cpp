@@ -98,6 +98,11 @@ void mqtt_and_kafka(JsonObject& top, const StatusSnapshot& s) {
     kafka.integer("throttle_ms", s.kafka.throttle_ms);
     kafka.integer("context_incomplete", s.context_incomplete).integer("backlog", s.backlog);
     kafka.end();
+    if (s.mirror.name.empty()) return;
+    JsonObject mirror(top.key("mirror"));
+    mirror.text("name", s.mirror.name).text("brokers", s.mirror.brokers).boolean("connected", s.mirror.kafka.connected);
+    mirror.text("error", s.mirror.kafka.error).integer("delivered", s.mirror.kafka.delivered);
+    mirror.integer("refused", s.mirror.kafka.refused).integer("waiting", s.mirror.waiting).end();
 }
 
 // What the caps of the configuration hold back, and what they cost.
@@ -336,6 +341,10 @@ std::string status_text(const StatusSnapshot& s) {
                         s.kafka.connected ? "connected to" : "NOT connected to", s.kafka_brokers, s.delivered_per_s,
                         s.kafka.delivered, s.kafka.refused, waiting(s.logs),
                         base::format_duration(static_cast<int64_t>(lag_seconds(s)) * 1'000'000'000));
+    if (!s.mirror.name.empty())
+        out += base::format("mirror  {}: {} {}  delivered {}  refused {}  waiting {}\n", s.mirror.name,
+                            s.mirror.kafka.connected ? "connected to" : "NOT connected to", s.mirror.brokers,
+                            s.mirror.kafka.delivered, s.mirror.kafka.refused, s.mirror.waiting);
     out += base::format("link    {} to and from Kafka today, before TLS", base::format_size(s.uplink.today_bytes));
     if (s.uplink.day_bytes > 0) out += base::format("  {} a day", base::format_size(s.uplink.day_bytes));
     if (s.kafka.throttle_ms > 0) out += base::format("  slowed down by up to {} ms", s.kafka.throttle_ms);

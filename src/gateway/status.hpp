@@ -41,6 +41,11 @@ struct StatusSnapshot {
     mqtt::SessionStatus mqtt;
     uint64_t context_incomplete = 0;  // context ranges that lack messages, since the start
     kafka::Status kafka;
+    struct Mirror {
+        std::string name, brokers;  // "" = there is no second cluster
+        kafka::Status kafka;
+        uint64_t waiting = 0;  // records
+    } mirror;
     uint64_t backlog = 0;  // records on their way to the backfill topics
     std::string kafka_brokers;
     engine::Stats engine;

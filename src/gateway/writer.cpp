@@ -10,7 +10,6 @@
 namespace tributary::gateway {
 namespace {
 
-constexpr int64_t kCursorDelay = 5 * base::kNsPerSecond;
 constexpr size_t kPendingBytes = 8 << 20;
 constexpr int kStepsARound = 4;  // of the ladder, between two commits of messages
 constexpr size_t kBlocksATransaction = 8;
@@ -29,8 +28,6 @@ std::optional<int64_t> newest_arrival(store::Reader& reader) {
 }
 
 }  // namespace
-
-std::string kafka_cursor(model::Log log) { return base::format("kafka:main:{}", model::log_name(log)); }
 
 Writer::Writer(const WriterSettings& settings, store::Store& store, std::unique_ptr<store::Reader> reader,
                OpenBlock& open, BlockCache& cache, metrics::Registry& metrics, const base::Clock& clock,

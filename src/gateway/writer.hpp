@@ -15,6 +15,7 @@
 
 #include "gateway/block_cache.hpp"
 #include "gateway/clock_history.hpp"
+#include "gateway/clusters.hpp"
 #include "gateway/context_needs.hpp"
 #include "gateway/letters.hpp"
 #include "gateway/open_block.hpp"
@@ -34,12 +35,12 @@ struct WriterSettings {
     bool publishes_events = false;  // events stay until the local broker has them
     bool adaptive_gather = false;   // gather_ns is the most
     WhenFull when_full = WhenFull::thin;
+    std::string mirror{};  // name of the second cluster: while there is room what it has not got stays; "" = none
 };
 
-// Names of cursors (docs/formats/store.md).
+// Names of further cursors (clusters.hpp, docs/formats/store.md).
 inline constexpr const char* kEngineCursor = "engine";
 inline constexpr const char* kEventsCursor = "mqtt:events";
-std::string kafka_cursor(model::Log log);  // "kafka:main:<log>"
 
 // Outputs of the engine since the last hand-in, per log: a block body and the number of records in it.
 struct EngineOutputs {
@@ -77,7 +78,8 @@ class Writer {
     void kafka_progress(model::Log log, uint64_t cursor, model::Ledger&& delta, std::vector<model::Gap>&& gone = {},
                         std::optional<std::string> catch_up = std::nullopt);
     void refused(const model::RefusedRecord& record);
-    void events_progress(uint64_t cursor);  // any thread: events below it are at the local broker
+    void mirror_progress(model::Log log, uint64_t cursor);  // the mirror's thread
+    void events_progress(uint64_t cursor);                  // any thread: events below it are at the local broker
     // Any thread: a small fact for the next transaction.
     void remember(const std::string& key, const std::string& value);
     // Any thread: these letters are done with; they are deleted as soon as nobody is owed them. Durable with the next
@@ -154,6 +156,7 @@ class Writer {
     int64_t cap_of(const store::Usage& usage) const;
     void published(Transaction& transaction, const std::vector<store::Appended>& appended);
     void plan_trim(store::Batch& batch, bool at_any_price = false);
+    void mirror_misses(uint64_t records);
     void merge_locked(Pending&& part, int64_t due_ns);
     void hand_over_locked(Transaction& transaction);
     void show_locked(const Transaction& transaction);

@@ -8,6 +8,8 @@
 
 namespace tributary::gateway {
 
+inline constexpr int64_t kCursorDelay =
+    5 * base::kNsPerSecond;                       // what can be asked for again waits so long for company
 inline constexpr const char* kQuotas = "quotas";  // in the store's meta
 
 struct Writer::Transaction {

@@ -42,6 +42,10 @@ void Writer::plan_trim(store::Batch& batch, bool at_any_price) {
         // Raw context gives way as the last: it must not stop intake.
         if (log == model::Log::intake && !full)
             floor = std::min(floor, context_.first(cursor_of(kafka_cursor(model::Log::context))));
+        const uint64_t mirrored = log == model::Log::refused || settings_.mirror.empty()
+                                      ? kLogEnd
+                                      : cursor_of(mirror_cursor(settings_.mirror, log));
+        if (!tight && !at_any_price) floor = std::min(floor, mirrored);
         const auto letters = holds_letters(log) ? letters_kept(log, roomy, cap) : LettersKept();
         const auto stays = [&](const store::Block& block) {
             if (block.end_seq() <= letters.purged) return false;
@@ -62,6 +66,7 @@ void Writer::plan_trim(store::Batch& batch, bool at_any_price) {
             below = (**block).end_seq();
         }
         if (below > store_.first_seq(log)) batch.trim_below[log] = below;
+        if (below > mirrored) mirror_misses(below - std::max(mirrored, store_.first_seq(log)));
     }
 }
 

@@ -13,6 +13,7 @@ constexpr size_t kMostUnsettled = 1 << 16;  // passed over ("nothing") while an 
 
 Lane::Lane(Feed& feed, std::vector<std::string> topics)
     : feed_(feed), topics_(std::move(topics)), ring_(kFirstRing), cursor_(feed.cursor()) {
+    skip_below(feed_.known.has);
     feed_.seek(cursor_);
 }
 
@@ -154,7 +155,7 @@ void Lane::pass(const Slot& last) {
 // A message that gave several records is `rejected` as soon as one of them was refused: nothing looks better than it
 // is.
 void Lane::count(const Slot& last) {
-    if (last.nothing && !last.complete) return;
+    if ((last.nothing && !last.complete) || last.seq < feed_.known.counted) return;
     if (last.accounts != nullptr) {
         Tally& tally = tallies_[last.accounts];
         (part_refused_ ? tally.rejected : tally.forwarded)++;

@@ -43,9 +43,16 @@ struct Item {
 
 inline constexpr std::string_view kBackfill = ".backfill";  // behind a topic's name
 
+// What is known of a log beyond its cursor, when one cluster has taken the place of another (docs/migration.md).
+struct Known {
+    uint64_t has = 0;      // records below it this cluster has: settled without being sent
+    uint64_t counted = 0;  // those below it are in the ledger already
+};
+
 class Feed {
   public:
     virtual ~Feed() = default;
+    Known known;
     virtual model::Log log() const = 0;
     virtual uint64_t cursor() const = 0;  // durable position at start
     virtual void seek(uint64_t seq) = 0;  // next() continues with this source record

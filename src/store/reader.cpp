@@ -43,7 +43,7 @@ class SqliteReader final : public Reader {
     base::Result<> check_gap(model::Log log, uint64_t seq, int64_t above_id);
     base::Error failed();
     base::Error lying_index();
-    base::Error bad_block(model::Log log, uint64_t seq, uint32_t count) const;
+    base::Error bad_block(model::Log log, uint64_t seq, uint32_t count);
 
     std::shared_ptr<std::atomic<bool>> damage_seen_;
     std::string path_;
@@ -101,9 +101,11 @@ base::Error SqliteReader::lying_index() {
     return failed();
 }
 
-base::Error SqliteReader::bad_block(model::Log log, uint64_t seq, uint32_t count) const {
+// Its end is where the next one begins: the count may be what is damaged.
+base::Error SqliteReader::bad_block(model::Log log, uint64_t seq, uint32_t count) {
+    const auto behind = seq_behind(log, seq);
     return {kFormat, base::format("the store {} has a damaged block: {} {}..{} cannot be read", path_,
-                                  model::log_name(log), seq, seq + std::max(count, 1U) - 1)};
+                                  model::log_name(log), seq, (behind ? *behind : seq + std::max(count, 1U)) - 1)};
 }
 
 base::Result<Block> SqliteReader::block(Statement& row) {

@@ -52,6 +52,26 @@ TEST_CASE("lane: what a transaction took moves the cursor when it is committed, 
     CHECK(s.book.ledger.streams.at("s").settled() == 4);
 }
 
+TEST_CASE("lane: after a change of clusters nothing is sent twice, and nothing counted twice") {
+    const Accounts accounts{"s"};
+    const auto run = [&](Known known, std::vector<std::string> sent, uint64_t counted) {
+        NumberFeed feed(model::Log::intake, "t", 9);
+        feed.accounts = &accounts;
+        feed.known = known;
+        Sender s(feed);
+        CHECK(s.take(9) == sent);
+        s.lane.commit();
+        s.lane.report(s.book);
+        CHECK(s.book.cursors[model::Log::intake] == 10);
+        const auto& streams = s.book.ledger.streams;
+        CHECK((streams.contains("s") ? streams.at("s").settled() : 0) == counted);
+    };
+    run({4, 0}, {"4.0", "5.0", "6.0", "7.0", "8.0", "9.0"}, 9);                                // it has 1..3
+    run({0, 4}, {"1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0", "8.0", "9.0"}, 6);           // 1..3 are counted
+    run({0, UINT64_MAX}, {"1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0", "8.0", "9.0"}, 0);  // a mirror
+    run({6, 3}, {"6.0", "7.0", "8.0", "9.0"}, 7);
+}
+
 TEST_CASE("lane: what Kafka has committed already is settled and not sent") {
     NumberFeed feed(model::Log::intake, "t", 100);
     const Accounts accounts{"s"};

@@ -152,9 +152,9 @@ TEST_CASE("a file cut short: it always starts") {
 }
 
 TEST_CASE("a flipped byte in a block is found, named, and stepped over") {
-    for (const std::string what :
-         {"body = CAST(substr(body, 1, 20) || x'ff' || substr(body, 22) AS BLOB)", "count = 11", "first_time = 1001",
-          "incarnation = '0123456789abcdef'", "class = 3", "crc = crc + 1", "body = x''", "body = x'07'"}) {
+    for (const std::string what : {"body = CAST(substr(body, 1, 20) || x'ff' || substr(body, 22) AS BLOB)",
+                                   "count = 11", "count = 9", "first_time = 1001", "incarnation = '0123456789abcdef'",
+                                   "class = 3", "crc = crc + 1", "body = x''", "body = x'07'"}) {
         CAPTURE(what);
         const TempFolder folder;
         fill(folder.file());
@@ -166,7 +166,7 @@ TEST_CASE("a flipped byte in a block is found, named, and stepped over") {
         const auto bad = reader->block_at(Log::intake, 101);
         REQUIRE(!bad.ok());
         CHECK(bad.error().code == kFormat);
-        CHECK(bad.error().message.find("intake 101..11") != std::string::npos);
+        CHECK(bad.error().message.find("intake 101..110 ") != std::string::npos);
         CHECK(*reader->seq_behind(Log::intake, 101) == 111);
         CHECK((*reader->block_at(Log::intake, 111))->first_seq == 111);
         CHECK(reader->newest(Log::intake, 100'000)->size() == 49);

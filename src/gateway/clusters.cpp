@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/clusters.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+
+namespace tributary::gateway {
+namespace {
+
+constexpr const char* kFirst = "cluster";  // a fact in the store: the name of the first cluster
+
+uint64_t of(const store::Cursors& cursors, const std::string& name, uint64_t otherwise) {
+    const auto found = cursors.find(name);
+    return found == cursors.end() ? otherwise : found->second;
+}
+
+// A cluster of that name was a mirror here, some time or other.
+bool was_mirror(const store::Cursors& cursors, const std::string& name) {
+    return std::any_of(model::kLogs.begin(), model::kLogs.end(),
+                       [&](model::Log log) { return cursors.contains(mirror_cursor(name, log)); });
+}
+
+// One log changes hands. The ledger and the first cluster stand where the cursor does, or further.
+void hand_over(const store::Cursors& cursors, model::Log log, const std::string& before, const std::string& now,
+               uint64_t first_kept, store::Cursors& out) {
+    const uint64_t cursor = of(cursors, kafka_cursor(log), 1);
+    const uint64_t counted = std::max(cursor, of(cursors, counted_cursor(log), 0));
+    const uint64_t sent = std::max(cursor, of(cursors, has_cursor(log), 0));
+    const uint64_t place = std::max(of(cursors, mirror_cursor(now, log), counted), first_kept);
+    out[mirror_cursor(before, log)] = sent;
+    out[kafka_cursor(log)] = std::min(place, counted);
+    out[has_cursor(log)] = place;
+    out[counted_cursor(log)] = counted;
+}
+
+}  // namespace
+
+std::string kafka_cursor(model::Log log) { return base::format("kafka:main:{}", model::log_name(log)); }
+std::string mirror_cursor(const std::string& name, model::Log log) {
+    return base::format("mirror:{}:{}", name, model::log_name(log));
+}
+std::string has_cursor(model::Log log) { return base::format("has:{}", model::log_name(log)); }
+std::string counted_cursor(model::Log log) { return base::format("counted:{}", model::log_name(log)); }
+std::string cursor_of(const config::KafkaSettings& kafka, model::Log log) {
+    return kafka.mirror ? mirror_cursor(kafka.name, log) : kafka_cursor(log);
+}
+
+base::Result<> settle_clusters(store::Store& store, store::Reader& reader, const config::Settings& settings) {
+    auto cursors = reader.cursors();
+    auto meta = reader.meta();
+    if (!cursors) return cursors.error();
+    if (!meta) return meta.error();
+    store::Batch batch;
+    const auto known = meta->find(kFirst);
+    const std::string before = known == meta->end() ? "main" : known->second;
+    const std::string& now = settings.kafka.name;
+    if (now != before) {
+        batch.meta[kFirst] = now;
+        // Just another name, or other brokers without anything sent before: everything goes on where it stands.
+        if (was_mirror(*cursors, now)) {
+            for (const auto log : model::kLogs)
+                hand_over(*cursors, log, before, now, store.first_seq(log), batch.cursors);
+            base::log::info("kafka: {} takes the place of {}, from where each of them stands", now, before);
+        }
+    }
+    if (settings.mirror)
+        for (const auto log : model::kLogs) {
+            const auto name = mirror_cursor(settings.mirror->name, log);
+            if (cursors->contains(name) || batch.cursors.contains(name)) continue;
+            const auto moved = batch.cursors.find(kafka_cursor(log));
+            batch.cursors[name] =
+                moved != batch.cursors.end() ? moved->second : of(*cursors, kafka_cursor(log), store.first_seq(log));
+        }
+    if (batch.empty()) return {};
+    if (auto done = store.commit(batch); !done) return done.error();
+    return {};
+}
+
+}  // namespace tributary::gateway
