@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "gateway/store_commands.hpp"
+#include "kafka/replicator.hpp"
 
 namespace tributary::gateway {
 namespace {
@@ -32,16 +33,6 @@ constexpr std::array kReasons{
     Known{"series-limit", "raise max_series of the stream, or find what makes so many topics"},
     Known{"command", "docs/events.md shows the commands there are; taken in again it is obeyed now"},
     Known{"poison", "two runs ended at this message: report it, and retry it with a version that mends it"},
-};
-
-constexpr std::array kRefusals{
-    Known{"MSG_SIZE_TOO_LARGE",
-          "raise message.max.bytes in [kafka.properties] and max.message.bytes of the topic, or send less"},
-    Known{"INVALID_MSG_SIZE", "raise max.message.bytes of the topic, or send less"},
-    Known{"RECORD_LIST_TOO_LARGE", "raise segment.bytes of the topic"},
-    Known{"INVALID_RECORD", "the topic is compacted, or validates its records: look at its settings"},
-    Known{"INVALID_TIMESTAMP",
-          "the broker does not take the stamp: message.timestamp.before.max.ms and .after.max.ms of the topic"},
 };
 
 constexpr std::array kErrors{
@@ -104,9 +95,8 @@ std::string letter_advice(const Letter& letter) {
         const auto text = text_of_word(kReasons, dead->reason);
         return text.empty() ? "docs/replay.md explains the reason" : std::string(text) + "; " + std::string(kRetry);
     }
-    const auto text = text_of_word(kRefusals, letter.refused()->code);
-    return (text.empty() ? "librdkafka's documentation explains the code" : std::string(text)) + "; " +
-           std::string(kRetry);
+    const auto text = kafka::advice(letter.refused()->code, letter.refused()->topic);
+    return (text.empty() ? "librdkafka's documentation explains the code" : text) + "; " + std::string(kRetry);
 }
 
 std::string letter_error(std::string_view code) { return std::string(text_of_word(kErrors, code)); }

@@ -103,7 +103,12 @@ const char* compression() {
 }
 
 void add_link(const config::KafkaSettings& kafka, Properties& values) {
-    if (kafka.link == "lan") return;
+    // A backlog fills the window, and no partition has more of it than a part: a batch has to be full before that, or
+    // each would wait for its linger time.
+    if (kafka.link == "lan") {
+        values.emplace_back("batch.num.messages", "500");
+        return;
+    }
     values.emplace_back("compression.codec", compression());
     values.emplace_back("linger.ms", kafka.metered() ? "1000" : "500");
     if (kafka.metered()) values.emplace_back("topic.metadata.refresh.interval.ms", "900000");

@@ -108,6 +108,10 @@ class Replicator {
     virtual Status status() const = 0;  // any thread
 };
 
+// What whoever looks after the brokers can do about an error, by its name in librdkafka ("MSG_SIZE_TOO_LARGE"); "" =
+// nothing but wait, or it is not known.
+std::string advice(std::string_view error_name, const std::string& topic);
+
 // `check --online`: are the brokers reachable, are we let in, are the topics there or can they be made?
 struct Finding {
     bool ok = true;

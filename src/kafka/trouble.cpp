@@ -52,6 +52,10 @@ std::string what_to_do(rd_kafka_resp_err_t error, const std::string& topic) {
         case RD_KAFKA_RESP_ERR_INVALID_RECORD:
         case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
             return base::format("a rule of {} forbids it: see the topic's configuration", topic);
+        case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+            return base::format(
+                "it does not take the stamp: message.timestamp.before.max.ms and message.timestamp.after.max.ms of {}",
+                topic);
         case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
         case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
             return "fewer replicas are in sync than min.insync.replicas asks for: start the brokers that are down";
@@ -66,6 +70,15 @@ std::string what_to_do(rd_kafka_resp_err_t error, const std::string& topic) {
         default:
             return "";
     }
+}
+
+std::string advice(std::string_view error_name, const std::string& topic) {
+    const rd_kafka_err_desc* known = nullptr;
+    size_t count = 0;
+    rd_kafka_get_err_descs(&known, &count);
+    for (const auto* one = known; one != known + count; one++)
+        if (one->name != nullptr && error_name == one->name) return what_to_do(one->code, topic);
+    return {};
 }
 
 std::string in_plain_words(rd_kafka_resp_err_t error, const std::string& topic) {

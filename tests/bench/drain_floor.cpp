@@ -98,6 +98,7 @@ int main(int argc, char** argv) {
     set(conf, "queue.buffering.max.messages", "20000");
     set(conf, "queue.buffering.max.kbytes", "16384");
     set(conf, "linger.ms", "100");
+    set(conf, "batch.num.messages", "500");
     set(conf, "partitioner", "murmur2_random");
     rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void*) {
         g_delivered += message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? 1 : 0;

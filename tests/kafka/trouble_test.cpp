@@ -60,6 +60,9 @@ TEST_CASE("errors come with what to do about them") {
         CHECK_FALSE(what_to_do(error, "t").empty());
         CHECK(in_plain_words(error, "t").starts_with(rd_kafka_err2str(error)));
     }
+    CHECK(advice("MSG_SIZE_TOO_LARGE", "t").find("max.message.bytes of t") != std::string::npos);
+    CHECK(advice("REQUEST_TIMED_OUT", "t").empty());
+    CHECK(advice("no such error", "t").empty());
     CHECK(in_plain_words(RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, "t") == "Broker: Request timed out");
 }
 
