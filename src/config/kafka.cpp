@@ -12,6 +12,7 @@ namespace tributary::config {
 namespace {
 
 constexpr size_t kMaxPrefix = 200;  // a topic name has at most 249
+constexpr size_t kMaxName = 40;
 constexpr size_t kMaxHeaders = 16;
 constexpr const char* kPlaceholders =
     "there are {prefix}, {gateway}, {kind}, {stream}, {series} and {label.NAME}; a brace is always one of them";
@@ -215,7 +216,7 @@ void read_kafka(Reader& reader, const Node& table, KafkaSettings& into) {
         reader.error(kConflict, order->value.position, "\"live-first\" does not go with delivery = \"exactly-once\"",
                      "use catch_up = \"in-order\", or delivery = \"at-least-once\"");
     if (const auto* name = table.find("name"); name != nullptr && name->value.kind == NodeKind::text &&
-                                               (!plain_name(into.name) || into.name.empty() || into.name.size() > 40))
+                                               (!plain_name(into.name) || into.name.size() > kMaxName))
         reader.error(kForm, name->value.position, base::format("\"{}\" cannot be the name of a cluster", into.name),
                      "use letters, digits, - _ . (at most 40)");
     if (const auto* copies = table.find("replication"); copies != nullptr && into.replication == 0)

@@ -46,6 +46,11 @@ std::string cursor_of(const config::KafkaSettings& kafka, model::Log log) {
     return kafka.mirror ? mirror_cursor(kafka.name, log) : kafka_cursor(log);
 }
 
+config::Settings for_mirror(config::Settings settings) {
+    settings.kafka = *settings.mirror;
+    return settings;
+}
+
 base::Result<> settle_clusters(store::Store& store, store::Reader& reader, const config::Settings& settings) {
     auto cursors = reader.cursors();
     auto meta = reader.meta();

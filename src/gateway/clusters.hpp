@@ -21,6 +21,9 @@ std::string has_cursor(model::Log log);      // kafka::Known::has
 std::string counted_cursor(model::Log log);  // kafka::Known::counted
 std::string cursor_of(const config::KafkaSettings& kafka, model::Log log);
 
+// The same gateway with the second cluster (there is one) in the place of the first.
+config::Settings for_mirror(config::Settings settings);
+
 // Before anybody reads: a mirror that is the first now takes over, and the one before may stay as mirror; a new mirror
 // begins where the first stands.
 base::Result<> settle_clusters(store::Store& store, store::Reader& reader, const config::Settings& settings);

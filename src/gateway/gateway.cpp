@@ -301,8 +301,7 @@ std::vector<kafka::Finding> probe(const config::Settings& settings) {
     for (auto& finding : kafka::probe(settings, 10 * base::kNsPerSecond, bridged_ns(settings)))
         findings.push_back(std::move(finding));
     if (settings.mirror) {
-        auto other = settings;
-        other.kafka = *settings.mirror;
+        const auto other = for_mirror(settings);
         for (auto& finding : kafka::probe(other, 10 * base::kNsPerSecond, bridged_ns(settings))) {
             finding.text = base::format("{}: {}", other.kafka.name, finding.text);
             findings.push_back(std::move(finding));

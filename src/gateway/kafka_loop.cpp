@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/kafka_loop.hpp"
 
-#include "base/log.hpp"
-
 namespace tributary::gateway {
 
 base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Settings& settings,
@@ -40,10 +38,8 @@ void KafkaLoop::advanced(model::Log log, uint64_t cursor, model::Ledger&& delta)
 }
 
 void KafkaLoop::refused(model::RefusedRecord&& record) {
-    if (record.source == model::Log::status) return;
-    if (!settings_.kafka.mirror) return writer_.refused(record);
-    base::log::warning("kafka: {} refuses {}/{} for {} for good: {} {}", settings_.kafka.name,
-                       model::log_name(record.source), record.seq, record.topic, record.code, record.detail);
+    // Of a mirror the log and the count are all there is.
+    if (record.source != model::Log::status && !settings_.kafka.mirror) writer_.refused(record);
 }
 
 KafkaLoop::~KafkaLoop() { finish(0); }

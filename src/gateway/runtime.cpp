@@ -88,7 +88,9 @@ base::Result<std::unique_ptr<Runtime>> Runtime::start(const config::Settings& se
 
 Runtime::~Runtime() { stop(); }
 
-base::Result<BlockSource> Runtime::source() { return BlockSource::open(cache_, *store_, metrics_, poison_->skips()); }
+base::Result<BlockSource> Runtime::source(metrics::Registry& metrics) {
+    return BlockSource::open(cache_, *store_, metrics, poison_->skips());
+}
 
 base::Result<> Runtime::open() {
     store::Options options{settings_.store.path, settings_.store.max_size_bytes};
@@ -118,7 +120,7 @@ base::Result<> Runtime::open() {
         *store_, std::move(*writers), *open_block_, cache_, metrics_, clock_, arrival_);
     writer_->set_poison(poison_->skips());
     writer_->set_streams(settings_);
-    auto engine_source = source();
+    auto engine_source = source(metrics_);
     if (!engine_source) return engine_source.error();
     engine_ = std::make_unique<EngineLoop>(std::move(*engine_source), *writer_, *open_block_, arrival_, clock_,
                                            metrics_, poison_.get());
@@ -128,11 +130,7 @@ base::Result<> Runtime::open() {
     if (const auto newest = clocks->newest_ns()) open_block_->resume(*newest);
     clock_watch_.resume(*clocks);
     watch_clock();
-    auto kafka_source = source();
-    if (!kafka_source) return kafka_source.error();
-    auto kafka = KafkaLoop::create(
-        settings_, store_->incarnation(), std::move(*kafka_source), *writer_, [this] { return engine_->position(); },
-        metrics_, arrival_);
+    auto kafka = open_kafka(settings_, metrics_);
     if (!kafka) return kafka.error();
     kafka_ = std::move(*kafka);
     if (auto opened = open_mirror(); !opened) return opened.error();
@@ -160,15 +158,19 @@ base::Result<> Runtime::open() {
     return {};
 }
 
+base::Result<std::unique_ptr<KafkaLoop>> Runtime::open_kafka(const config::Settings& settings,
+                                                             metrics::Registry& metrics) {
+    auto blocks = source(metrics);
+    if (!blocks) return blocks.error();
+    return KafkaLoop::create(
+        settings, store_->incarnation(), std::move(*blocks), *writer_, [this] { return engine_->position(); }, metrics,
+        arrival_);
+}
+
 base::Result<> Runtime::open_mirror() {
     if (!settings_.mirror) return {};
-    auto settings = settings_;
-    settings.kafka = *settings_.mirror;
-    auto mirror_source = BlockSource::open(cache_, *store_, mirror_metrics_, poison_->skips());
-    if (!mirror_source) return mirror_source.error();
-    auto mirror = KafkaLoop::create(
-        settings, store_->incarnation(), std::move(*mirror_source), *writer_, [this] { return engine_->position(); },
-        mirror_metrics_, arrival_);
+    const auto settings = for_mirror(settings_);
+    auto mirror = open_kafka(settings, mirror_metrics_);
     if (!mirror) return mirror.error();
     mirror_ = std::move(*mirror);
     if (auto files = kafka_tls_files(settings.kafka); !files.empty()) {
@@ -216,7 +218,7 @@ base::Result<> Runtime::open_events() {
             writer_->events_progress(writer_->next_seq(model::Log::events));
         return {};
     }
-    auto events_source = source();
+    auto events_source = source(metrics_);
     if (!events_source) return events_source.error();
     auto events = EventLoop::create(settings_, std::move(*events_source), *writer_, metrics_);
     if (!events) return events.error();
@@ -321,16 +323,7 @@ void Runtime::watch_tls() {
     if (mirror_tls_ && mirror_tls_->changed()) mirror_->rotate();
 }
 
-uint64_t Runtime::mirror_waiting() const {
-    uint64_t sum = 0;
-    const auto cursors = writer_->cursors();
-    for (const auto log : model::kLogs) {
-        const auto found = cursors.find(mirror_cursor(settings_.mirror->name, log));
-        if (log == model::Log::refused || log == model::Log::status || found == cursors.end()) continue;
-        sum += std::max(writer_->next_seq(log), found->second) - found->second;
-    }
-    return sum;
-}
+uint64_t Runtime::mirror_waiting() const { return waiting(log_status(*writer_, *settings_.mirror)); }
 
 void Runtime::watch_mirror() {
     if (!mirror_) return;
@@ -461,7 +454,7 @@ void Runtime::fill(StatusSnapshot& s) const {
     s.store_open = true;
     s.queue_bytes = static_cast<int64_t>(open_block_->bytes_in_use());
     s.ledger = ledger();
-    s.logs = log_status(*writer_);
+    s.logs = log_status(*writer_, settings_.kafka);
     s.oldest_unsent_ns = oldest_unsent_ns();
     if (events_)
         s.events = {settings_.mqtt.events_topic, events_->connected(), events_->published(), events_->cursor()};

@@ -46,7 +46,7 @@ class Runtime {
     base::Result<> open_mqtt();
     base::Result<> give_configuration();
     base::Result<> open_events();
-    base::Result<BlockSource> source();
+    base::Result<BlockSource> source(metrics::Registry& metrics);
     void record_configuration();
     int64_t oldest_unsent_ns() const;
     void watch_clock();
@@ -55,6 +55,7 @@ class Runtime {
     void watch_wear();
     void remember_days();
     void watch_tls();
+    base::Result<std::unique_ptr<KafkaLoop>> open_kafka(const config::Settings& settings, metrics::Registry& metrics);
     base::Result<> open_mirror();
     void wake_kafka();
     void watch_mirror();

@@ -30,9 +30,11 @@ class Shipment {
 
     base::Result<> open();
     void start();
-    uint64_t waiting() const { return gateway::waiting(log_status(*writer_)); }  // records, as far as one knows
-    base::Result<bool> done();                                                   // all of them have
-    bool close_all();  // true: windows and events that were open are closed, in the log
+    uint64_t waiting() const {
+        return gateway::waiting(log_status(*writer_, settings_.kafka));
+    }                           // records, as far as one knows
+    base::Result<bool> done();  // all of them have
+    bool close_all();           // true: windows and events that were open are closed, in the log
     void stop();
     kafka::Status status() const { return kafka_->status(); }
     std::string trouble() const { return trouble_of(metrics_); }

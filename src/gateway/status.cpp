@@ -261,13 +261,13 @@ ClockTrouble clock_trouble(const ClockStatus& clock) {
     return {};
 }
 
-std::vector<LogStatus> log_status(const Writer& writer) {
+std::vector<LogStatus> log_status(const Writer& writer, const config::KafkaSettings& kafka) {
     std::vector<LogStatus> logs;
     const auto cursors = writer.cursors();
     for (const auto log : model::kLogs) {
-        const auto found = cursors.find(kafka_cursor(log));
+        const auto found = cursors.find(cursor_of(kafka, log));
         const uint64_t cursor = found == cursors.end() ? 1 : found->second;
-        logs.push_back({log, writer.next_seq(log), cursor, writer.ahead(log, cursor)});
+        logs.push_back({log, writer.next_seq(log), cursor, kafka.mirror ? 0 : writer.ahead(log, cursor)});
     }
     return logs;
 }

@@ -30,8 +30,9 @@ struct LogStatus {
     uint64_t waiting() const { return next_seq > kafka_cursor + ahead ? next_seq - kafka_cursor - ahead : 0; }
 };
 
-// Of all logs, intake first; and what of them Kafka has not. What it refused is not waiting.
-std::vector<LogStatus> log_status(const Writer& writer);
+// Of all logs, intake first, as that cluster stands in them; and what of them it has not. What it refused is not
+// waiting.
+std::vector<LogStatus> log_status(const Writer& writer, const config::KafkaSettings& kafka);
 uint64_t waiting(const std::vector<LogStatus>& logs);
 
 struct StatusSnapshot {

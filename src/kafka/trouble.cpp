@@ -43,15 +43,17 @@ std::string what_to_do(rd_kafka_resp_err_t error, const std::string& topic) {
         case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
             return "was it removed? It is made anew when create_topics is on and this user may";
-        case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
         case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+            return base::format("raise segment.bytes of {}, or send smaller messages", topic);
+        case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+        case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
             return base::format(
                 "raise max.message.bytes of {} (or message.max.bytes in [kafka.properties]), or send "
                 "smaller messages",
                 topic);
         case RD_KAFKA_RESP_ERR_INVALID_RECORD:
         case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
-            return base::format("a rule of {} forbids it: see the topic's configuration", topic);
+            return base::format("a rule of {} forbids it: is it compacted, are its records validated?", topic);
         case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
             return base::format(
                 "it does not take the stamp: message.timestamp.before.max.ms and message.timestamp.after.max.ms of {}",
@@ -82,8 +84,8 @@ std::string advice(std::string_view error_name, const std::string& topic) {
 }
 
 std::string in_plain_words(rd_kafka_resp_err_t error, const std::string& topic) {
-    const auto advice = what_to_do(error, topic);
-    return base::format("{}{}{}", rd_kafka_err2str(error), advice.empty() ? "" : ": ", advice);
+    const auto what = what_to_do(error, topic);
+    return base::format("{}{}{}", rd_kafka_err2str(error), what.empty() ? "" : ": ", what);
 }
 
 }  // namespace tributary::kafka

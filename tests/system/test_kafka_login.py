@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness.gateway import tributary, well
+from harness.gateway import COUNTED_STREAM, RAW_STREAM, tributary, well
 from harness.kafka import Kafka
 from harness.numbered import Account, numbered
 from harness.process import wait_until
@@ -77,17 +77,7 @@ def test_password_from_a_file(cluster, granted, mosquitto, make_gateway, prefix,
 
 
 def test_rights_withdrawn_and_given_back(cluster, granted, mosquitto, make_gateway, prefix, tmp_path, figure):
-    gateway = make_gateway(mqtt_port=mosquitto.port, brokers=cluster.sasl, kafka=password_login(tmp_path), streams="""
-[[stream]]
-name = "raw"
-topics = ["factory/#"]
-forward = "raw"
-[[stream]]
-name = "counted"
-topics = ["factory/#"]
-forward = "windows"
-window = { type = "count", count = 10 }
-""")
+    gateway = make_gateway(mqtt_port=mosquitto.port, brokers=cluster.sasl, kafka=password_login(tmp_path), streams=RAW_STREAM + COUNTED_STREAM)
     gateway.start()
     mosquitto.wait_subscribed()
     publish_all(mosquitto.port, numbered(1000))

@@ -21,6 +21,15 @@ topics = ["factory/#"]
 forward = "raw"
 """
 
+# Beside it: a window of every ten messages of a series.
+COUNTED_STREAM = """
+[[stream]]
+name = "counted"
+topics = ["factory/#"]
+forward = "windows"
+window = { type = "count", count = 10 }
+"""
+
 
 def config_text(mqtt_port=None, brokers="", prefix="tributary", store="", streams=RAW_STREAM, mqtt="", kafka="", url=None,
                 gather="200ms", gateway_id="line1", store_extra="", clock="trusted", gateway_extra=""):
