@@ -17,6 +17,7 @@
 
 #include "base/files.hpp"
 #include "base/log.hpp"
+#include "base/memory.hpp"
 #include "base/units.hpp"
 #include "engine/engine.hpp"
 #include "gateway/control_socket.hpp"
@@ -39,6 +40,9 @@ config::Loaded load_and_validate(const std::string& path) {
     if (std::any_of(all.begin(), all.end(), is_error)) loaded.settings.reset();
     return loaded;
 }
+
+// After a start or a new configuration: what belongs to it alone has run.
+constexpr int64_t kSettles = 10 * base::kNsPerSecond;
 
 int64_t monotonic_us() {
     timespec t{};
@@ -73,7 +77,7 @@ class Control {
     const int64_t started_ns_;  // boot time
     std::unique_ptr<Runtime> runtime_;
     std::optional<ControlSocket> socket_;
-    int64_t retry_at_ns_ = 0, pinged_at_ns_ = 0;
+    int64_t retry_at_ns_ = 0, pinged_at_ns_ = 0, settled_at_ns_ = 0;
     uint64_t watchdog_us_ = 0;
     int exit_code_ = 0;
     bool stopping_ = false;
@@ -111,6 +115,7 @@ void Control::try_start() {
     auto runtime = Runtime::start(settings_, options_.version, metrics_, clock_);
     if (runtime) {
         runtime_ = std::move(*runtime);
+        settled_at_ns_ = clock_.boot_ns() + kSettles;
         return;
     }
     const auto& error = runtime.error();
@@ -135,6 +140,10 @@ void Control::loop(int signals) {
                 runtime_->second();
             else if (now >= retry_at_ns_)
                 try_start();
+            if (runtime_ && now >= settled_at_ns_) {
+                base::unmap_code();
+                settled_at_ns_ = INT64_MAX;
+            }
             ping();
         }
         std::array<pollfd, 2> fds{{{signals, POLLIN, 0}, {socket_ ? socket_->fd() : -1, POLLIN, 0}}};
@@ -163,6 +172,7 @@ bool Control::handle(int signal) {
 
 // Either everything of the new file is in force afterwards, or nothing, and the text says why.
 std::string Control::reload() {
+    settled_at_ns_ = clock_.boot_ns() + kSettles;
     auto loaded = load_and_validate(options_.config_path);
     if (!loaded.ok())
         return "reload: the old configuration stays in force; " +

@@ -176,6 +176,7 @@ class Pump final : public Replicator {
     bool ending_ = false;                // flush(): the open transaction is closed now
     bool progress_missing_ = false;      // its topic
     int64_t progress_retry_ns_ = 0;
+    int64_t begins_at_ns_ = 0;                 // since when a producer's life does not begin; 0: it has
     bool suspicious_ = false, ended_ = false;  // we were fenced: by whom? and: another gateway sends in our name
     record::Progress known_;                   // the newest that we read or committed
 

@@ -45,8 +45,18 @@ bool Pump::begin_life() {
         }
         suspicious_ = false;
     }
+    const int64_t now_ns = clock_.boot_ns();
+    if (begins_at_ns_ == 0) begins_at_ns_ = now_ns;
     const auto begun = exact_->begin_life(producer_->handle(), kTransactMs);
-    if (begun == Kind::done) adopt();
+    if (begun == Kind::done) {
+        begins_at_ns_ = 0;
+        adopt();
+    } else if (now_ns - begins_at_ns_ > kSilenceNs && !stuck_) {
+        stuck_ = true;
+        healthy_ = false;
+        metrics_.degraded("kafka", "TRB-KAFKA-017",
+                          base::format("exactly-once cannot begin: {}; records wait in the store", begun.why));
+    }
     return outcome(begun);
 }
 

@@ -3,12 +3,14 @@
 
 #include <array>
 #include <cmath>
+#include <fstream>
 #include <thread>
 
 #include "base/bounded_queue.hpp"
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/hash.hpp"
+#include "base/memory.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
 
@@ -144,4 +146,25 @@ TEST_CASE("the state of the clock as another process hands it over") {
     CHECK_FALSE(says_synchronised("100000000000 0\n", 100 * kSecond));
     for (const char* text : {"", "1\n", " 1\n", "100000000000", "100000000000 1", "100000000000 11\n", "x 1\n", "-1 1"})
         CHECK_FALSE(says_synchronised(text, 100 * kSecond));
+}
+
+namespace {
+
+int64_t resident_file_kb() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("RssFile:")) return std::strtoll(line.c_str() + 8, nullptr, 10);
+    return 0;
+}
+
+}  // namespace
+
+TEST_CASE("code that is let go of leaves memory, and comes back when it is called") {
+    const std::string before = format_duration(90 * 60 * kNsPerSecond);
+    const int64_t resident = resident_file_kb();
+    unmap_code();
+    const int64_t left = resident_file_kb();
+    CHECK(left < resident);
+    CHECK(format_duration(90 * 60 * kNsPerSecond) == before);
+    CHECK_THROWS(std::stoi("no number"));  // through the tables of the C++ library
 }
