@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The second cluster, as the writer sees it: its places, and what was deleted before it had it.
+#include "base/log.hpp"
 #include "gateway/writer_transaction.hpp"
 
 namespace tributary::gateway {

@@ -99,6 +99,7 @@ class House:
         for path in sorted((self.root / "src").glob("*/*")):
             if path.suffix in CPP:
                 self.check_room_file(path, path.read_text())
+        self.check_reach()
         self.check_folders()
         self.check_error_codes()
         return self.problems
@@ -152,6 +153,33 @@ class House:
         if "/" in header and first in self.rooms:
             self.report(path, number, f"\"{header}\" does not exist")
 
+    def check_reach(self):
+        """`room::name` is used: a header of that room that has the word is included, by way of others at the most."""
+        includes, words = {}, {}
+        for path in [p for folder in ("src", "tests") for p in sorted((self.root / folder).glob("*/*")) if p.suffix in CPP]:
+            text = path.read_text()
+            includes[path] = {folder / name for name in re.findall(r'^#include "([^"]+)"', text, re.M)
+                              for folder in (self.root / "src", self.root / "tests", path.parent)}
+            words[path] = without_comments(text, keep_strings=False)
+        known = {path: set(re.findall(r"\w+", text)) for path, text in words.items() if path.suffix == ".hpp"}
+
+        def reach(path, seen):
+            for header in includes.get(path, ()):
+                if header not in seen:
+                    seen.add(header)
+                    reach(header, seen)
+            return seen
+
+        for path, text in words.items():
+            reached = reach(path, {path})
+            room = path.parent.name
+            usable = self.rooms[room]["uses"] | {room} if path.parts[-3] == "src" and room in self.rooms else set(self.rooms)
+            for match in re.finditer(rf"\b({'|'.join(sorted(usable))})::(\w+)", text):
+                having = {header for header, names in known.items() if header.parent.name == match[1] and match[2] in names}
+                if having and not having & reached:
+                    self.report(path, text.count("\n", 0, match.start()) + 1,
+                                f"{match[0]}: {' or '.join(sorted(h.name for h in having))} is not included (a precompiled header hides it)")
+
     def check_folders(self):
         folders = {p.name for p in (self.root / "src").iterdir() if p.is_dir() and any(p.iterdir())}
         for room in sorted(folders - set(self.rooms)):
@@ -186,7 +214,7 @@ class House:
 GOOD = {
     "src/README.md": "| room | what | may use | third party |\n|---|---|---|---|\n| `base` | x | - | fmt |\n"
                      "| `model` | x | - | - |\n| `store` | x | model | sqlite3 |\n",
-    "src/base/a.hpp": "// SPDX-License-Identifier: Apache-2.0\n// What\n// Who\n#include <fmt/format.h>\n",
+    "src/base/a.hpp": "// SPDX-License-Identifier: Apache-2.0\n// What\n// Who\n#include <fmt/format.h>\ninline int kMost = 1;\n",
     "src/model/a.hpp": "// SPDX-License-Identifier: Apache-2.0\n// What\n// try { this\n#include \"base/a.hpp\"\n",
     "src/store/a.cpp": "// SPDX-License-Identifier: Apache-2.0\n#include <sqlite3.h>\n#include \"model/a.hpp\"\n"
                        "const char* code = \"TRB-STORE-001\"; void f() { try { } catch (int) { } }\n",
@@ -195,6 +223,7 @@ GOOD = {
 SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
 # One violation each, and the word its report must contain.
 BAD = [
+    ("src/model/b.cpp", SPDX + "int x = base::kMost;\n", "a.hpp is not included"),
     ("src/model/b.cpp", SPDX + '#include "store/a.hpp"\n', "does not exist"),
     ("src/base/b.cpp", SPDX + '#include "model/a.hpp"\n', "base may not use model"),
     ("src/model/b.cpp", SPDX + "#include <fmt/core.h>\n", "is not for model"),
