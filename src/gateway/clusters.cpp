@@ -10,11 +10,6 @@ namespace {
 
 constexpr const char* kFirst = "cluster";  // a fact in the store: the name of the first cluster
 
-uint64_t of(const store::Cursors& cursors, const std::string& name, uint64_t otherwise) {
-    const auto found = cursors.find(name);
-    return found == cursors.end() ? otherwise : found->second;
-}
-
 // A cluster of that name was a mirror here, some time or other.
 bool was_mirror(const store::Cursors& cursors, const std::string& name) {
     return std::any_of(model::kLogs.begin(), model::kLogs.end(),
@@ -24,10 +19,10 @@ bool was_mirror(const store::Cursors& cursors, const std::string& name) {
 // One log changes hands. The ledger and the first cluster stand where the cursor does, or further.
 void hand_over(const store::Cursors& cursors, model::Log log, const std::string& before, const std::string& now,
                uint64_t first_kept, store::Cursors& out) {
-    const uint64_t cursor = of(cursors, kafka_cursor(log), 1);
-    const uint64_t counted = std::max(cursor, of(cursors, counted_cursor(log), 0));
-    const uint64_t sent = std::max(cursor, of(cursors, has_cursor(log), 0));
-    const uint64_t place = std::max(of(cursors, mirror_cursor(now, log), counted), first_kept);
+    const uint64_t cursor = store::cursor(cursors, kafka_cursor(log));
+    const uint64_t counted = std::max(cursor, store::cursor(cursors, counted_cursor(log), 0));
+    const uint64_t sent = std::max(cursor, store::cursor(cursors, has_cursor(log), 0));
+    const uint64_t place = std::max(store::cursor(cursors, mirror_cursor(now, log), counted), first_kept);
     out[mirror_cursor(before, log)] = sent;
     out[kafka_cursor(log)] = std::min(place, counted);
     out[has_cursor(log)] = place;
@@ -73,9 +68,8 @@ base::Result<> settle_clusters(store::Store& store, store::Reader& reader, const
         for (const auto log : model::kLogs) {
             const auto name = mirror_cursor(settings.mirror->name, log);
             if (cursors->contains(name) || batch.cursors.contains(name)) continue;
-            const auto moved = batch.cursors.find(kafka_cursor(log));
-            batch.cursors[name] =
-                moved != batch.cursors.end() ? moved->second : of(*cursors, kafka_cursor(log), store.first_seq(log));
+            const uint64_t stands = store::cursor(*cursors, kafka_cursor(log), store.first_seq(log));
+            batch.cursors[name] = store::cursor(batch.cursors, kafka_cursor(log), stands);
         }
     if (batch.empty()) return {};
     if (auto done = store.commit(batch); !done) return done.error();

@@ -8,8 +8,7 @@
 namespace tributary::gateway {
 
 void ContextNeeds::load(store::Reader& reader, const store::Cursors& cursors, uint64_t end) {
-    const auto sent = cursors.find(kafka_cursor(model::Log::context));
-    const uint64_t cursor = sent == cursors.end() ? 1 : sent->second;
+    const uint64_t cursor = store::cursor(cursors, kafka_cursor(model::Log::context));
     next_ = end;
     for (uint64_t seq = cursor; seq < end;) {
         const auto block = reader.block_at(model::Log::context, seq);

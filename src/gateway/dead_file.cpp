@@ -31,18 +31,13 @@ base::Result<> put_away_in(const std::string& path, model::Log log, const std::v
     if (!cursors) return cursors.error();
     auto away = PutAway::of(*meta);
     for (const auto one : {model::Log::dead, model::Log::refused}) away.forget_below(one, (**store).first_seq(one));
-    for (const auto& range : ranges) away.add(log, range);
-    if (away.ranges() > PutAway::kMost)
-        return base::Error{kNotStored,
-                           "too many letters are done with one by one; tributary dead purge --all makes "
-                           "one of them"};
+    if (auto added = away.add(log, ranges); !added) return added;
     store::Batch batch;
     batch.meta[kPutAway] = away.text();
     if (auto done = (**store).commit(batch); !done) return done.error();
     uint64_t below = away.behind(log, (**store).first_seq(log));
     if (log == model::Log::dead) {  // Kafka may be owed them
-        const auto cursor = cursors->find(kafka_cursor(log));
-        below = std::min(below, cursor == cursors->end() ? 1 : cursor->second);
+        below = std::min(below, store::cursor(*cursors, kafka_cursor(log)));
     }
     for (int i = 0; i < kTrims && (**store).first_seq(log) < below; i++) {
         const uint64_t before = (**store).first_seq(log);

@@ -13,6 +13,7 @@
 #include "gateway/letter_text.hpp"
 #include "gateway/resend.hpp"
 #include "gateway/store_commands.hpp"
+#include "kafka/mock_cluster.hpp"
 
 namespace tributary::gateway {
 namespace {
@@ -103,10 +104,7 @@ base::Result<> send(DeadFile& file, const std::vector<const Letter*>& letters, c
     if (letters.empty()) return {};
     if (auto same = same_gateway(*file.reader, file.settings, file.path()); !same) return same;
     const auto settings = for_resend(file.settings, options.brokers);
-    if (settings.kafka.mock)
-        return base::Error{"TRB-KAFKA-012",
-                           "the mock cluster lives inside the gateway; take the address that status "
-                           "--json names (kafka.mock_brokers): --brokers ADDRESS"};
+    if (auto other = kafka::beside_the_gateway(settings.kafka); !other) return other;
     std::map<model::Log, Wanted> wanted;
     for (const auto* letter : letters) {
         const auto& refused = *letter->refused();

@@ -81,6 +81,17 @@ std::string PutAway::text() const {
     return out;
 }
 
+base::Result<> PutAway::add(model::Log log, const std::vector<SeqRange>& ranges) {
+    auto with = *this;
+    for (const auto& range : ranges) with.add(log, range);
+    if (with.ranges() > kMost && with.ranges() > this->ranges())
+        return base::Error{kNotStored,
+                           "too many letters are done with one by one; tributary dead purge --all makes "
+                           "one of them"};
+    *this = std::move(with);
+    return {};
+}
+
 void PutAway::add(model::Log log, SeqRange range) {
     auto& ends = ends_[log];
     uint64_t from = range.first, end = range.second + 1;

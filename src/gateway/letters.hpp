@@ -51,13 +51,16 @@ class PutAway {
     static PutAway of(const std::map<std::string, std::string>& meta);
     std::string text() const;  // "dead 1-9 12;refused 4"
 
-    void add(model::Log log, SeqRange range);
+    // All of them or, when they would be more than kMost ranges and more than before, none.
+    base::Result<> add(model::Log log, const std::vector<SeqRange>& ranges);
     bool has(model::Log log, uint64_t seq) const { return behind(log, seq) > seq; }
     uint64_t behind(model::Log log, uint64_t seq) const;  // the first at or above seq that is not put away
     void forget_below(model::Log log, uint64_t seq);      // they are not in the store any more
     size_t ranges() const;
 
   private:
+    void add(model::Log log, SeqRange range);
+
     std::map<model::Log, std::map<uint64_t, uint64_t>> ends_;  // first -> behind the last; neither touch nor overlap
 };
 

@@ -12,6 +12,7 @@
 #include "gateway/log_range.hpp"
 #include "gateway/resend.hpp"
 #include "gateway/store_commands.hpp"
+#include "kafka/mock_cluster.hpp"
 #include "record/json.hpp"
 
 namespace tributary::gateway {
@@ -129,11 +130,9 @@ int replay_send(const ReplaySendOptions& options) {
     if (!from || !to) return usage("--from and --to are numbers of records or times like 2026-05-01T12:00:00Z");
     const auto logs = logs_of(options, from->seq || to->seq);
     if (!logs) return usage(logs.error().message);
-    if (settings.kafka.mock && !options.dry_run)
-        return store_failed("TRB-KAFKA-012",
-                            "the mock cluster lives inside the gateway; take the address that status "
-                            "--json names (kafka.mock_brokers): --brokers ADDRESS");
     const auto failed = [](const base::Error& error) { return store_failed(error.code, error.message); };
+    if (auto other = kafka::beside_the_gateway(settings.kafka); !other && !options.dry_run)
+        return failed(other.error());
     auto reader = store::Reader::open(options.path);
     if (!reader) return failed(reader.error());
     if (const auto same = same_gateway(**reader, settings, options.path); !same) return failed(same.error());

@@ -428,9 +428,7 @@ bool Runtime::alive() {
 }
 
 int64_t Runtime::oldest_unsent_ns() const {
-    const auto cursors = writer_->cursors();
-    const auto found = cursors.find(kafka_cursor(model::Log::intake));
-    const uint64_t cursor = found == cursors.end() ? 1 : found->second;
+    const uint64_t cursor = store::cursor(writer_->cursors(), kafka_cursor(model::Log::intake));
     if (cursor >= cache_.end(model::Log::intake)) return 0;
     const auto cached = cache_.find(model::Log::intake, cursor);
     if (cached) return cached->first_time_ns;

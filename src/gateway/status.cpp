@@ -265,8 +265,7 @@ std::vector<LogStatus> log_status(const Writer& writer, const config::KafkaSetti
     std::vector<LogStatus> logs;
     const auto cursors = writer.cursors();
     for (const auto log : model::kLogs) {
-        const auto found = cursors.find(cursor_of(kafka, log));
-        const uint64_t cursor = found == cursors.end() ? 1 : found->second;
+        const uint64_t cursor = store::cursor(cursors, cursor_of(kafka, log));
         logs.push_back({log, writer.next_seq(log), cursor, kafka.mirror ? 0 : writer.ahead(log, cursor)});
     }
     return logs;

@@ -16,13 +16,7 @@ constexpr int64_t kShareOfStore = 32;    // of a small store they may have this 
 base::Result<> Writer::put_away(model::Log log, const std::vector<SeqRange>& ranges) {
     Pending part;
     const std::lock_guard lock(mutex_);
-    auto with = put_away_;
-    for (const auto& range : ranges) with.add(log, range);
-    if (with.ranges() > PutAway::kMost && with.ranges() > put_away_.ranges())
-        return base::Error{kNotStored,
-                           "too many letters are done with one by one; tributary dead purge --all makes "
-                           "one of them"};
-    put_away_ = std::move(with);
+    if (auto added = put_away_.add(log, ranges); !added) return added;
     part.meta[kPutAway] = put_away_.text();
     merge_locked(std::move(part), clock_.boot_ns());
     return {};

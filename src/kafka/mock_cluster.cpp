@@ -40,4 +40,11 @@ base::Result<std::unique_ptr<MockCluster>> MockCluster::start(const config::Sett
     return std::unique_ptr<MockCluster>(std::move(mock));
 }
 
+base::Result<> beside_the_gateway(const config::KafkaSettings& settings) {
+    if (!settings.mock) return {};
+    return base::Error{"TRB-KAFKA-012",
+                       "brokers = \"mock\" lives inside the gateway; `tributary status --json` names its address "
+                       "(kafka.mock_brokers): --brokers ADDRESS"};
+}
+
 }  // namespace tributary::kafka

@@ -19,4 +19,7 @@ class MockCluster {
     virtual const std::string& brokers() const = 0;
 };
 
+// For commands beside the gateway: with brokers = "mock" there is no cluster that they can reach (TRB-KAFKA-012).
+base::Result<> beside_the_gateway(const config::KafkaSettings& settings);
+
 }  // namespace tributary::kafka

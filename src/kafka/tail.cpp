@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "kafka/client.hpp"
+#include "kafka/mock_cluster.hpp"
 #include "kafka/topics.hpp"
 
 namespace tributary::kafka {
@@ -156,10 +157,7 @@ std::string_view TailRecord::header(std::string_view name) const {
 
 base::Result<> tail(const config::Settings& settings, const TailOptions& options,
                     const std::function<bool(const TailRecord&)>& take, const std::atomic<bool>& stop) {
-    if (settings.kafka.mock)
-        return base::Error{"TRB-KAFKA-012",
-                           "brokers = \"mock\" lives inside the gateway; `tributary status --json` names its address "
-                           "(kafka.mock_brokers): tributary tail --brokers ADDRESS"};
+    if (auto other = beside_the_gateway(settings.kafka); !other) return other;
     auto consumer = make_consumer(settings, settings.kafka.brokers, "");
     if (!consumer) return consumer.error();
     Reading reading(std::move(*consumer));

@@ -44,6 +44,10 @@ inline constexpr const char* kTooBig = "TRB-STORE-008";   // for a row; the stor
 // A cursor stands behind the last record that is done: position = seq of the next one. partial: for consumers that
 // finish out of order inside a block nothing is stored; a cursor only moves over a gap-free prefix.
 using Cursors = std::map<std::string, uint64_t, std::less<>>;
+inline uint64_t cursor(const Cursors& cursors, const std::string& name, uint64_t otherwise = 1) {
+    const auto found = cursors.find(name);
+    return found == cursors.end() ? otherwise : found->second;
+}
 
 struct Append {
     model::Log log = model::Log::intake;

@@ -44,7 +44,7 @@ TEST_CASE("letters: what is put away, as a set of ranges and as text") {
         std::set<uint64_t> model;
         for (int i = 0; i < 40; i++) {
             const uint64_t from = 1 + random() % 60, to = from + random() % 6;
-            away.add(model::Log::dead, {from, to});
+            REQUIRE(away.add(model::Log::dead, {{from, to}}));
             for (uint64_t seq = from; seq <= to; seq++) model.insert(seq);
             if (i % 3 == 0) away = PutAway(away.text());
         }
@@ -60,7 +60,7 @@ TEST_CASE("letters: what is put away, as a set of ranges and as text") {
     }
     PutAway away("dead 1-3 5;refused 9");
     CHECK(away.text() == "dead 1-3 5;refused 9");
-    away.add(model::Log::dead, {4, 4});
+    REQUIRE(away.add(model::Log::dead, {{4, 4}}));
     CHECK(away.text() == "dead 1-5;refused 9");
     CHECK(away.behind(model::Log::dead, 2) == 6);
     CHECK(PutAway("windows 1;dead x;dead 3-1;nonsense").text().empty());
@@ -90,7 +90,7 @@ TEST_CASE("letters: the newest of them, what is put away left out, and the paylo
     auto reader = take(store->reader());
     Letters letters(*reader);
     PutAway away;
-    away.add(model::Log::dead, {100, 1190});
+    REQUIRE(away.add(model::Log::dead, {{100, 1190}}));
     auto found = take(letters.newest(model::Log::dead, away, 12));
     REQUIRE(found.size() == 12);
     CHECK(found.front().seq == 98);
