@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "base/hash.hpp"
 #include "gateway/engine_loop.hpp"
 #include "gateway/kafka_feeds.hpp"
 #include "gateway/support.hpp"
@@ -226,7 +227,7 @@ struct Arrived {
         if (log == model::Log::context)
             context.insert(item.record->id);
         else
-            repeated += ids.insert(std::hash<std::string>()(item.record->id)).second ? 0 : 1;
+            repeated += ids.insert(base::fnv1a(item.record->id)).second ? 0 : 1;
         if (log == model::Log::events) events += text(value, "state") == "open" ? 1 : 0;
         if (log == model::Log::gaps) {
             const auto count = static_cast<uint64_t>(number(value, "count"));
@@ -318,7 +319,7 @@ struct Arrived {
 
     std::vector<std::vector<uint8_t>> covered;  // 1 the reading itself, 2 in a summary
     int64_t seconds, every = 40'000;
-    std::set<size_t> ids;
+    std::set<uint64_t> ids;
     std::set<std::string> context;
     std::map<std::pair<std::string, int>, double> newest;  // by topic and series
     uint64_t reordered = 0;
