@@ -12,8 +12,7 @@ namespace tributary::base {
 
 namespace {
 
-// Relocations within code (none of Debian's libraries has any) are not in the file: what is dropped would not come
-// back.
+// Relocations within code are not in the file: what is dropped would not come back. None of Debian's libraries has any.
 bool changes_its_code(const dl_phdr_info& object) {
     for (int i = 0; i < object.dlpi_phnum; ++i) {
         if (object.dlpi_phdr[i].p_type != PT_DYNAMIC) continue;

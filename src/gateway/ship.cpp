@@ -30,9 +30,8 @@ class Shipment {
 
     base::Result<> open();
     void start();
-    uint64_t waiting() const {
-        return gateway::waiting(log_status(*writer_, settings_.kafka));
-    }                           // records, as far as one knows
+    // Records, as far as one knows.
+    uint64_t waiting() const { return gateway::waiting(log_status(*writer_, settings_.kafka)); }
     base::Result<bool> done();  // all of them have
     bool close_all();           // true: windows and events that were open are closed, in the log
     void stop();

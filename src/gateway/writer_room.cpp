@@ -77,8 +77,7 @@ bool Writer::outputs_alone(Transaction& t) {
 
 uint64_t Writer::cursor(const std::string& name) const {
     const std::lock_guard lock(mutex_);
-    const auto found = cursors_.find(name);
-    return found == cursors_.end() ? 0 : found->second;
+    return store::cursor(cursors_, name, 0);
 }
 
 // What kafka has done beyond its cursor can be thinned like what lies below it.

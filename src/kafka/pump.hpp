@@ -141,7 +141,7 @@ class Pump final : public Replicator {
     bool pull(size_t index, int& budget, size_t most);
     bool pull_backfill(int& budget);
     bool send(Lane& lane, size_t index, const Item& item);
-    void say_stuck(const std::string& partitions);
+    void say_stuck(const std::string& code, const std::string& why);
     void wait(int64_t timeout_ns);
     void advance();
     void publish();

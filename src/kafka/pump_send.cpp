@@ -66,7 +66,10 @@ void Pump::check(int64_t timeout_ns) {
             healthy_ = false;
         }
     }
-    if (silent) return say_stuck(found.partitions);
+    if (silent)
+        return say_stuck("TRB-KAFKA-013", found.partitions.empty()
+                                              ? "the brokers answer, but have not taken a record for a while"
+                                              : found.partitions);
     if (ended_ || stuck_) return;  // nothing gets better by itself
     if (all_there) {
         if (!healthy_) metrics_.healthy("kafka");
@@ -109,11 +112,11 @@ void Pump::on_topics_made(rd_kafka_event_t* event) {
 }
 
 // Brokers are there and take nothing.
-void Pump::say_stuck(const std::string& partitions) {
+void Pump::say_stuck(const std::string& code, const std::string& why) {
     stuck_ = true;
     healthy_ = false;
-    error_ = partitions.empty() ? "the brokers answer, but have not taken a record for a while" : partitions;
-    metrics_.degraded("kafka", "TRB-KAFKA-013", base::format("{}; records wait in the store", error_));
+    error_ = why;
+    metrics_.degraded("kafka", code, base::format("{}; records wait in the store", error_));
 }
 
 bool Pump::pull() {

@@ -52,10 +52,7 @@ bool Pump::begin_life() {
         begins_at_ns_ = 0;
         adopt();
     } else if (now_ns - begins_at_ns_ > kSilenceNs && !stuck_) {
-        stuck_ = true;
-        healthy_ = false;
-        metrics_.degraded("kafka", "TRB-KAFKA-017",
-                          base::format("exactly-once cannot begin: {}; records wait in the store", begun.why));
+        say_stuck("TRB-KAFKA-017", "exactly-once cannot begin: " + begun.why);
     }
     return outcome(begun);
 }

@@ -235,8 +235,8 @@ TEST_CASE("outage: priorities: low gives way down to quarters of an hour before 
     CHECK(high.raw == high.sent);
     CHECK(normal.summarised > 0);
     CHECK(normal.by_length[2] == 0);
-    CHECK(normal.raw * low.sent >
-          low.raw * normal.sent);  // the shares: where the last step left each of them depends on the machine
+    // The shares: where the last step left each of them depends on the machine.
+    CHECK(normal.raw * low.sent > low.raw * normal.sent);
     CHECK(low.by_length[2] > low.sent / 3);
     CHECK(low.lost() + normal.lost() + high.lost() == 0);
     CHECK(books.events > 0);
