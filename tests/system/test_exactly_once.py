@@ -56,7 +56,7 @@ def test_killed_inside_transactions(kills, restarts, mosquitto, make_gateway, ka
         time.sleep(seeded.uniform(0.3, 2.5))
         gateway.kill9()
         if restarts and i % (kills // restarts) == 0:
-            time.sleep(1)  # a broker that is killed while it commits, and is its own controller, leaves the transaction hanging: TRB-KAFKA-017
+            time.sleep(3)  # a broker that is killed while it commits, and is its own controller, leaves the transaction hanging: TRB-KAFKA-017
             with kafka.away():
                 gateway.start()
                 time.sleep(seeded.uniform(0.1, 1.0))
