@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+failed=
 stage() { # stage NAME COMMAND...: runs it and says how it went in one line
     local name=$1 from=$SECONDS
     shift
@@ -13,6 +14,7 @@ stage() { # stage NAME COMMAND...: runs it and says how it went in one line
         echo "== $name: ok, $((SECONDS - from)) s"
     else
         echo "== $name: FAILED after $((SECONDS - from)) s"
+        failed=$name
         exit 1
     fi
 }
@@ -57,10 +59,16 @@ else
     shown=$(mktemp)
     system_tests "not nightly" >"$shown" 2>&1 &
     system=$!
-    trap 'wait $system || true; rm -f "$shown"' EXIT  # it ends what it has started by itself
+    finish() { # whatever became of the sanitizers, what the system tests found is said
+        local code=$?
+        echo "== $SECONDS s so far; system tests"
+        tail -n +1 -f --pid=$system "$shown"
+        wait $system || code=$?
+        rm -f "$shown"
+        [ -z "$failed" ] || echo "== FAILED before the system tests: $failed"
+        exit $code
+    }
+    trap finish EXIT
     stage "sanitizer build" nice scripts/build.sh asan-ubsan
     stage "sanitizer unit tests" unit asan-ubsan
-    echo "== $SECONDS s so far; system tests"
-    tail -n +1 -f --pid=$system "$shown"
-    wait $system || exit
 fi

@@ -140,8 +140,13 @@ class FaultyReader final : public store::Reader {
     const std::atomic<uint64_t>& bad_;
 };
 
-// The real store with faults in front of it.
+// The real store with faults in front of it. Tests look into it while its writer works, so one at a time is in it.
 class FaultyStore final : public store::Store {
+    auto in_real(const auto& what) const {
+        const std::lock_guard lock(real_mutex_);
+        return what(*real_);
+    }
+
   public:
     explicit FaultyStore(std::string path) : real_(open_store(path)), path_(std::move(path)) {}
 
@@ -177,7 +182,7 @@ class FaultyStore final : public store::Store {
         if (now == Fault::before) return base::Error{store::kBroken, "failed on purpose"};
         if (now == Fault::full) return base::Error{store::kFull, "full on purpose"};
         if (slow_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(slow_ms));
-        auto done = real_->commit(batch);
+        auto done = in_real([&](store::Store& real) { return real.commit(batch); });
         if (done)
             for (const auto& append : batch.appends)
                 if (append.log == model::Log::intake) durable_records += append.count;
@@ -190,14 +195,24 @@ class FaultyStore final : public store::Store {
             return base::Error{store::kPath, "no way back on purpose"};
         }
         uncertain = false;
-        return real_->reopen();
+        return in_real([](store::Store& real) { return real.reopen(); });
     }
-    base::Result<> save_checkpoint(const store::Checkpoint& c) override { return real_->save_checkpoint(c); }
-    uint64_t next_seq(model::Log log) const override { return real_->next_seq(log); }
-    uint64_t first_seq(model::Log log) const override { return real_->first_seq(log); }
+    base::Result<> save_checkpoint(const store::Checkpoint& c) override {
+        return in_real([&](store::Store& real) { return real.save_checkpoint(c); });
+    }
+    uint64_t next_seq(model::Log log) const override {
+        return in_real([&](store::Store& real) { return real.next_seq(log); });
+    }
+    uint64_t first_seq(model::Log log) const override {
+        return in_real([&](store::Store& real) { return real.first_seq(log); });
+    }
     const std::string& incarnation() const override { return real_->incarnation(); }
-    std::string report() const override { return set_aside ? "set aside on purpose" : real_->report(); }
-    store::Usage usage() const override { return real_->usage(); }
+    std::string report() const override {
+        return set_aside ? "set aside on purpose" : in_real([](store::Store& real) { return real.report(); });
+    }
+    store::Usage usage() const override {
+        return in_real([](store::Store& real) { return real.usage(); });
+    }
     base::Result<std::unique_ptr<store::Reader>> reader() const override {
         auto real = real_->reader();
         if (!real) return real.error();
@@ -214,7 +229,7 @@ class FaultyStore final : public store::Store {
   private:
     std::unique_ptr<store::Store> real_;
     const std::string path_;
-    mutable std::mutex mutex_;
+    mutable std::mutex real_mutex_, mutex_;
     std::deque<Fault> faults_;
     std::vector<std::string> trace_;
 };
