@@ -203,7 +203,7 @@ def main():
     arguments = parser.parse_args()
     build_tools()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=TOOLS))  # not in a memory file system: disk is measured
-    kafka = Kafka(folder / "kafka").start()
+    kafka = Kafka(folder / "kafka", jvm="").start()
     results, raw, starts = {}, [], []
     try:
         bench = Bench(kafka, folder)

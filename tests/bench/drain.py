@@ -59,7 +59,7 @@ def main():
     arguments = parser.parse_args()
     build_tools()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="drain-", dir=TOOLS))
-    kafka = Kafka(folder / "kafka").start()
+    kafka = Kafka(folder / "kafka", jvm="").start()
     try:
         for number in range(arguments.rounds):
             name = f"d{number}"

@@ -31,10 +31,11 @@ class Record:
 
 
 class Kafka(Child):
-    """Killed and started again it has the same port and data."""
+    """Killed and started again it has the same port and data. jvm: options for its java, see the script."""
 
-    def __init__(self, folder, version=None, cluster_id=None):
-        env = {**({"KAFKA_VERSION": version} if version else {}), **({"KAFKA_CLUSTER_ID": cluster_id} if cluster_id else {})}
+    def __init__(self, folder, version=None, cluster_id=None, jvm=None):
+        settings = {"KAFKA_VERSION": version, "KAFKA_CLUSTER_ID": cluster_id, "KAFKA_JVM": jvm}
+        env = {name: value for name, value in settings.items() if value is not None}
         subprocess.run([SCRIPT, "install"], check=True, timeout=600, stdin=subprocess.DEVNULL, env={**os.environ, **env})
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
