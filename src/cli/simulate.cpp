@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <iostream>
+#include <map>
 #include <memory>
 
 #include "base/clock.hpp"

@@ -4,6 +4,7 @@
 // gateway writes while it runs, asked through its control socket. The caller's thread. For users: docs/dead.md.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -2,6 +2,7 @@
 #include "gateway/engine_loop.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/log.hpp"
 

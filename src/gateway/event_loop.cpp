@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/event_loop.hpp"
 
+#include <chrono>
+
 namespace tributary::gateway {
 namespace {
 

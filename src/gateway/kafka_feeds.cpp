@@ -93,7 +93,8 @@ base::Result<> KafkaFeeds::make(const config::Settings& settings, const std::str
 
 base::Result<std::unique_ptr<KafkaFeeds>> KafkaFeeds::create(const config::Settings& settings,
                                                              const std::string& incarnation, BlockSource& source,
-                                                             Writer& writer, std::function<uint64_t()> engine_position,
+                                                             Writer& writer,
+                                                             const std::function<uint64_t()>& engine_position,
                                                              metrics::Registry& metrics) {
     auto feeds = std::make_unique<KafkaFeeds>();
     if (auto made = feeds->make(settings, incarnation, source, writer, engine_position, metrics); !made)

@@ -19,7 +19,8 @@ class KafkaFeeds {
     // settings, source and writer outlive it.
     static base::Result<std::unique_ptr<KafkaFeeds>> create(const config::Settings& settings,
                                                             const std::string& incarnation, BlockSource& source,
-                                                            Writer& writer, std::function<uint64_t()> engine_position,
+                                                            Writer& writer,
+                                                            const std::function<uint64_t()>& engine_position,
                                                             metrics::Registry& metrics);
 
     std::vector<kafka::Feed*> list() const;

@@ -5,11 +5,11 @@ namespace tributary::gateway {
 
 base::Result<std::unique_ptr<KafkaLoop>> KafkaLoop::create(const config::Settings& settings,
                                                            const std::string& incarnation, BlockSource source,
-                                                           Writer& writer, std::function<uint64_t()> engine_position,
+                                                           Writer& writer,
+                                                           const std::function<uint64_t()>& engine_position,
                                                            metrics::Registry& metrics, const base::Clock& clock) {
     std::unique_ptr<KafkaLoop> loop(new KafkaLoop(settings, std::move(source), writer));
-    auto feeds =
-        KafkaFeeds::create(loop->settings_, incarnation, loop->source_, writer, std::move(engine_position), metrics);
+    auto feeds = KafkaFeeds::create(loop->settings_, incarnation, loop->source_, writer, engine_position, metrics);
     if (!feeds) return feeds.error();
     loop->feeds_ = std::move(*feeds);
     loop->backlog_ = loop->feeds_->backlog();

@@ -18,7 +18,8 @@ class KafkaLoop final : public kafka::Progress {
   public:
     static base::Result<std::unique_ptr<KafkaLoop>> create(const config::Settings& settings,
                                                            const std::string& incarnation, BlockSource source,
-                                                           Writer& writer, std::function<uint64_t()> engine_position,
+                                                           Writer& writer,
+                                                           const std::function<uint64_t()>& engine_position,
                                                            metrics::Registry& metrics, const base::Clock& clock);
     ~KafkaLoop() override;
 

@@ -72,7 +72,11 @@ struct Letter {
 
     const model::DeadLetter* dead() const { return std::get_if<model::DeadLetter>(&what); }
     const model::RefusedRecord* refused() const { return std::get_if<model::RefusedRecord>(&what); }
-    int64_t time_ns() const { return dead() != nullptr ? dead()->arrival_ns : refused()->time_ns; }
+    int64_t time_ns() const {
+        if (const auto* letter = dead()) return letter->arrival_ns;
+        const auto* record = refused();
+        return record != nullptr ? record->time_ns : 0;
+    }
     std::string name() const;  // "dead/12"
 };
 // "dead/12", or "12" of `log`.

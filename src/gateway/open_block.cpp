@@ -2,6 +2,7 @@
 #include "gateway/open_block.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <type_traits>
 
 namespace tributary::gateway {

@@ -98,6 +98,7 @@ struct Row {
 
 std::vector<Row> rows_of(const std::vector<Alarm>& before, const std::vector<Alarm>& after) {
     std::vector<Row> rows;
+    rows.reserve(before.size() + after.size());
     for (const Alarm& alarm : after) rows.push_back({alarm.partner, &alarm});
     for (const Alarm& alarm : before)
         if (alarm.partner == nullptr) rows.push_back({&alarm, nullptr});

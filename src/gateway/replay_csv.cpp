@@ -79,7 +79,7 @@ class CsvInput {
         std::vector<std::string> header, row;
         if (!reader.next(header) || header.size() < 2)
             return input_error(path, 1, "a CSV begins with a header: a time and at least one more column");
-        if (const auto ready = open_scores(path); !ready) return ready;
+        if (auto ready = open_scores(path); !ready) return ready;
         const std::string stem = fs::path(path).stem().string();
         bool any = false;
         for (size_t i = 1; i < header.size(); i++) {

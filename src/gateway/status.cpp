@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -66,7 +67,7 @@ double lag_seconds(const StatusSnapshot& s) {
     return s.oldest_unsent_ns == 0 ? 0 : std::max<double>(0, static_cast<double>(s.now_ns - s.oldest_unsent_ns) / 1e9);
 }
 
-double rounded(double value) { return static_cast<double>(static_cast<int64_t>(value * 10 + 0.5)) / 10; }
+double rounded(double value) { return std::round(value * 10) / 10; }
 
 void mqtt_and_kafka(JsonObject& top, const StatusSnapshot& s) {
     JsonObject mqtt(top.key("mqtt"));

@@ -2,6 +2,7 @@
 #include "gateway/writer.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/log.hpp"
 #include "gateway/damage.hpp"

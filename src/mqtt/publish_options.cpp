@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mqtt/publish_options.hpp"
 
+#include <chrono>
+
 #include "base/files.hpp"
 #include "mqtt/session.hpp"
 

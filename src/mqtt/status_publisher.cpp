@@ -2,6 +2,7 @@
 #include "mqtt/status_publisher.hpp"
 
 #include <atomic>
+#include <chrono>
 
 #include "base/log.hpp"
 #include "mqtt/connect_options.hpp"

@@ -154,12 +154,13 @@ class House:
             self.report(path, number, f"\"{header}\" does not exist")
 
     def check_reach(self):
-        """`room::name` is used: a header of that room that has the word is included, by way of others at the most."""
-        includes, words = {}, {}
+        """`room::name` or one of STANDARD is used: a header that has it is included, by way of others of ours at the most."""
+        includes, words, standard = {}, {}, {}
         for path in [p for folder in ("src", "tests") for p in sorted((self.root / folder).glob("*/*")) if p.suffix in CPP]:
             text = path.read_text()
             includes[path] = {folder / name for name in re.findall(r'^#include "([^"]+)"', text, re.M)
                               for folder in (self.root / "src", self.root / "tests", path.parent)}
+            standard[path] = set(re.findall(r"^#include <([a-z_]+)>", text, re.M))
             words[path] = without_comments(text, keep_strings=False)
         known = {path: set(re.findall(r"\w+", text)) for path, text in words.items() if path.suffix == ".hpp"}
 
@@ -172,6 +173,11 @@ class House:
 
         for path, text in words.items():
             reached = reach(path, {path})
+            for names, header in STANDARD:
+                match = names.search(text)
+                if match and not any(header in standard.get(other, ()) for other in reached):
+                    self.report(path, text.count("\n", 0, match.start()) + 1,
+                                f"{match[0]}: <{header}> is not included (a precompiled header or this compiler's library hides it)")
             room = path.parent.name
             usable = self.rooms[room]["uses"] | {room} if path.parts[-3] == "src" and room in self.rooms else set(self.rooms)
             for match in re.finditer(rf"\b({'|'.join(sorted(usable))})::(\w+)", text):
@@ -211,6 +217,33 @@ class House:
             self.report(table, listed[code], f"{code} is used nowhere in src")
 
 
+# Which library header brings which other one along is the compiler's business and changes with it.
+STANDARD = [(re.compile(rf"\b(?:{names})\b"), header) for header, names in {
+    "algorithm": r"std::(?:sort|stable_sort|find|find_if|find_if_not|any_of|all_of|none_of|count_if|lower_bound|upper_bound|equal_range|clamp|"
+                 r"copy|copy_if|copy_n|fill|fill_n|remove_if|max_element|min_element|minmax_element|reverse|transform|equal|unique|shuffle)",
+    "array": r"std::array",
+    "atomic": r"std::atomic\w*",
+    "chrono": r"std::chrono",
+    "cmath": r"std::(?:sqrt|isnan|isfinite|isinf|floor|ceil|pow|exp|log|log2|log10|fabs|hypot|nextafter|llround|lround|round|trunc)",
+    "condition_variable": r"std::condition_variable",
+    "cstdint": r"u?int(?:8|16|32|64|ptr)_t",
+    "cstring": r"std::(?:memcpy|memcmp|memchr|memmove|memset|strlen|strcmp|strchr)",
+    "deque": r"std::deque",
+    "functional": r"std::function",
+    "limits": r"std::numeric_limits",
+    "map": r"std::(?:multi)?map",
+    "memory": r"std::(?:unique_ptr|shared_ptr|weak_ptr|make_unique|make_shared)",
+    "mutex": r"std::(?:mutex|lock_guard|unique_lock|scoped_lock)",
+    "numeric": r"std::(?:accumulate|iota)",
+    "optional": r"std::(?:optional|nullopt)",
+    "random": r"std::(?:mt19937\w*|uniform_int_distribution|normal_distribution)",
+    "set": r"std::(?:multi)?set",
+    "span": r"std::span",
+    "thread": r"std::(?:thread|this_thread)",
+    "unordered_map": r"std::unordered_map",
+    "variant": r"std::variant",
+    "vector": r"std::vector",
+}.items()]
 GOOD = {
     "src/README.md": "| room | what | may use | third party |\n|---|---|---|---|\n| `base` | x | - | fmt |\n"
                      "| `model` | x | - | - |\n| `store` | x | model | sqlite3 |\n",
@@ -224,6 +257,7 @@ SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
 # One violation each, and the word its report must contain.
 BAD = [
     ("src/model/b.cpp", SPDX + "int x = base::kMost;\n", "a.hpp is not included"),
+    ("src/model/b.cpp", SPDX + "#include <map>\nuint64_t x;\n", "<cstdint> is not included"),
     ("src/model/b.cpp", SPDX + '#include "store/a.hpp"\n', "does not exist"),
     ("src/base/b.cpp", SPDX + '#include "model/a.hpp"\n', "base may not use model"),
     ("src/model/b.cpp", SPDX + "#include <fmt/core.h>\n", "is not for model"),
