@@ -40,7 +40,11 @@ stage_content() {
     [ -z "$(find "$folder/DEBIAN" -name 'pre*' -path '*preinst')" ] || { echo "preinst is for armhf alone" >&2; exit 1; }
     /usr/bin/python3 packaging/test/sbom_test.py "$folder/usr/share/tributary/sbom.spdx.json" "$(deb)"
     packaging/test/preinst_test.sh
-    /usr/bin/python3 packaging/test/first_ack.py "$folder/usr/bin/tributary"
+    if [ "$DIST" = "$(. /etc/os-release && echo "$VERSION_CODENAME")" ]; then
+        /usr/bin/python3 packaging/test/first_ack.py "$folder/usr/bin/tributary"
+    else
+        echo "first acknowledgement: not measured, this machine has not the libraries of $DIST; the boot stage runs it there"
+    fi
     rm -rf "$folder"
 }
 
