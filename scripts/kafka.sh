@@ -14,6 +14,7 @@ version=${KAFKA_VERSION:-4.3.1}
 home=$(cd "$(dirname "$0")/.." && pwd)/build/kafka
 libs=$home/libs
 [ "$version" = 4.3.1 ] || libs=$home/libs-$version
+quick=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC)
 
 install() {
     [ -e "$home/installed-$version" ] && return
@@ -86,10 +87,10 @@ END
     if [ ! -e "$folder/data/meta.properties" ]; then
         local id=${KAFKA_CLUSTER_ID:-}
         [ -n "$id" ] || id=A$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d = | cut -c 2-) # never a dash in front
-        java -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$class_path" kafka.tools.StorageTool format -t "$id" -c "$folder/server.properties" > "$folder/format.log" 2>&1 ||
+        java -Xmx128m "${quick[@]}" -cp "$class_path" kafka.tools.StorageTool format -t "$id" -c "$folder/server.properties" > "$folder/format.log" 2>&1 ||
             { tail -5 "$folder/format.log" >&2; return 1; }
     fi
-    exec java -Xms256m -Xmx512m ${KAFKA_JVM--XX:TieredStopAtLevel=1} -XX:+UseSerialGC -Djava.net.preferIPv4Stack=true -Djava.awt.headless=true \
+    exec java -Xms256m -Xmx512m ${KAFKA_JVM-${quick[0]}} -XX:+UseSerialGC -Djava.net.preferIPv4Stack=true -Djava.awt.headless=true \
         -Dlog4j2.configurationFile="$folder/log4j2.properties" -cp "$class_path" kafka.Kafka "$folder/server.properties" \
         > "$folder/stdout.log" 2>&1 < /dev/null
 }
@@ -97,7 +98,7 @@ END
 case "${1:-}" in
 install) install ;;
 run) run "${2:?folder}" "${3:?port}" ;;
-tool) shift && exec java -Xmx128m -XX:TieredStopAtLevel=1 -cp "$libs/*" "$@" ;;
+tool) shift && exec java -Xmx128m "${quick[@]}" -cp "$libs/*" "$@" ;;
 *)
     sed -n '3,11p' "$0" >&2
     exit 2

@@ -244,6 +244,7 @@ STANDARD = [(re.compile(rf"\b(?:{names})\b"), header) for header, names in {
     "variant": r"std::variant",
     "vector": r"std::vector",
 }.items()]
+
 GOOD = {
     "src/README.md": "| room | what | may use | third party |\n|---|---|---|---|\n| `base` | x | - | fmt |\n"
                      "| `model` | x | - | - |\n| `store` | x | model | sqlite3 |\n",
