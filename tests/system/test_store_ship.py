@@ -5,11 +5,9 @@ import json
 import random
 import shutil
 import signal
-import subprocess
-import time
 
 from harness.gateway import BINARY, check_balanced, pending, tributary, unique_received
-from harness.process import free_port
+from harness.process import Child, free_port, wait_until
 from harness.publisher import publish_all
 
 COUNT = 20_000
@@ -74,12 +72,10 @@ def test_a_dead_boxs_backlog(mosquitto, make_gateway, kafka, prefix, tmp_path, f
 
     # Kafka cannot be reached, somebody loses patience: what is wrong was said, and the next call goes on.
     configure(prefix=f'"{prefix}"')
-    impatient = subprocess.Popen([str(BINARY), "store", "ship", shipped, "--config", config], stderr=subprocess.PIPE,
-                                 stdout=subprocess.PIPE, text=True)
-    time.sleep(4)
-    impatient.send_signal(signal.SIGINT)
-    out, err = impatient.communicate(timeout=60)
-    assert impatient.returncode == 1 and "TRB-KAFKA" in err and "goes on where" in err, (out, err)
+    impatient = Child([BINARY, "store", "ship", shipped, "--config", config], tmp_path / "impatient.log").start()
+    wait_until(lambda: "TRB-KAFKA" in impatient.log(), 30, "word about Kafka")
+    impatient.signal(signal.SIGINT)
+    assert impatient.process.wait(60) == 1 and "goes on where" in impatient.log(), impatient.log()
 
     done = ship("--brokers", kafka.brokers)
     assert done.returncode == 0 and ", 0 refused, 0 waiting" in done.stdout, done
