@@ -44,6 +44,7 @@ bool Statement::prepare(Database& database, const char* sql) {
 }
 
 bool Statement::next() {
+    errno = 0;  // see Database::system_error()
     const int code = sqlite3_step(handle_);
     if (code == SQLITE_ROW) return true;
     ok_ = code == SQLITE_DONE || database_->note(code);
@@ -91,7 +92,10 @@ void Database::close() {
     handle_ = nullptr;
 }
 
-bool Database::exec(const char* sql) { return note(sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr)); }
+bool Database::exec(const char* sql) {
+    errno = 0;
+    return note(sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr));
+}
 
 std::string Database::pragma(const char* name) {
     Statement statement;
@@ -100,6 +104,7 @@ std::string Database::pragma(const char* name) {
 }
 
 bool Database::checkpoint() {
+    errno = 0;
     const int code = sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
     return (code & 0xff) != SQLITE_BUSY && note(code);
 }
@@ -122,14 +127,21 @@ bool Database::note(int code) {
     if (code == SQLITE_READONLY && faccessat(AT_FDCWD, path_.c_str(), W_OK, AT_EACCESS) == 0) damaged_ = true;
     if (code_ == SQLITE_OK) {
         code_ = code;
-        errno_ = handle_ != nullptr ? sqlite3_system_errno(handle_) : 0;
-        // Of a failed sync SQLite does not keep it.
-        if (sqlite3_vfs* vfs = sqlite3_vfs_find(nullptr); code == SQLITE_IOERR_FSYNC && errno_ == 0)
-            errno_ = vfs->xGetLastError(vfs, 0, nullptr);
+        errno_ = system_error(low);
         const bool its_own = handle_ != nullptr && sqlite3_errcode(handle_) != SQLITE_OK;  // else it was found by us
         text_ = its_own ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
     }
     return false;
+}
+
+// SQLite keeps what the system said, but not of what fails in a commit: there the one of an earlier failure stands
+// still.
+int Database::system_error(int low) const {
+    const int kept = handle_ != nullptr ? sqlite3_system_errno(handle_) : 0;
+    if (low != SQLITE_IOERR && kept != 0) return kept;
+    sqlite3_vfs* vfs = sqlite3_vfs_find(nullptr);
+    const int newest = vfs->xGetLastError(vfs, 0, nullptr);
+    return newest != 0 ? newest : kept;
 }
 
 base::Error Database::error(std::string_view doing) {

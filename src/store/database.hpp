@@ -93,9 +93,9 @@ class Database {
 
     bool exec(const char* sql);
     std::string pragma(const char* name);  // its value as text; "" on a failure
+    int64_t most_row_bytes() const { return sqlite3_limit(handle_, SQLITE_LIMIT_LENGTH, -1); }
     // Everything in the WAL into the file, synced, and the WAL emptied. False and nothing noted: a reader was in the
     // way.
-    int64_t most_row_bytes() const { return sqlite3_limit(handle_, SQLITE_LIMIT_LENGTH, -1); }
     bool checkpoint();
 
     // All of another one, as of one moment, by SQLite's backup. In one go: in pieces it would begin again after each
@@ -106,12 +106,15 @@ class Database {
     // Something SQLite said since open() means that the file itself is bad, not the disk or the moment.
     bool damaged() const { return damaged_; }
     base::Error error(std::string_view doing);  // explains the first failure, and forgets it
+    void forget() { code_ = SQLITE_OK; }
 
     sqlite3* handle() { return handle_; }
     bool note(int code);  // remembers a failure; true when there was none
     void note_damage() { damaged_ = true; }
 
   private:
+    int system_error(int low) const;
+
     std::string path_, text_;
     sqlite3* handle_ = nullptr;
     int code_ = SQLITE_OK, errno_ = 0;

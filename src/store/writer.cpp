@@ -257,12 +257,16 @@ base::Result<> Writer::room_for(int64_t bytes, int64_t reserve) {
         return std::max(page_bytes(true), page_bytes(false) + bytes + reserve) + file_bytes(wal) + bytes;
     };
     const int64_t cap = cap_bytes();
-    if (total() <= cap) return {};
+    auto& database = connection_->database;
+    const bool fits_at_once = total() <= cap;
+    if (database.failed()) return broken("read");
+    if (fits_at_once) return {};
     // What stands in the WAL only is counted twice: bring it home before saying no.
-    const bool home = connection_->database.checkpoint();
-    if (home && total() <= cap) return {};
-    // What failed before, reading how full it is, say, is not to be said of this.
-    if (!home && connection_->database.failed()) return broken("checkpoint");
+    const bool home = database.checkpoint();
+    if (database.failed()) return broken("checkpoint");
+    const bool fits_then = home && total() <= cap;
+    if (database.failed()) return broken("read");
+    if (fits_then) return {};
     no_space_ = cap < options_.max_size_bytes;
     const std::string used = base::format_size(page_bytes(false));
     if (no_space_)
@@ -295,9 +299,11 @@ int64_t Writer::page_bytes(bool with_free) const {
 Usage Writer::usage() const {
     Usage usage = usage_;
     usage.file_bytes = file_bytes(options_.path) + file_bytes(options_.path + "-wal");
-    if (connection_)
-        usage.used_bytes = page_bytes(false),
+    if (connection_) {
+        usage.used_bytes = page_bytes(false);
+        connection_->database.forget();  // a disk that fails here is no reason of a later failure
         usage.room_bytes = cap_bytes() - intake_reserve_bytes(options_.max_size_bytes);
+    }
     return usage;
 }
 

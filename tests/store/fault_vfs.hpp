@@ -22,8 +22,8 @@ enum class Call { open, read, write, sync, truncate, remove, size, lock, shm };
 constexpr size_t kCalls = 9;
 constexpr std::array<const char*, kCalls> kCallNames{"open",   "read", "write", "sync", "truncate",
                                                      "remove", "size", "lock",  "shm"};
-enum class Fault { eio, enospc, short_read, half_write };
-constexpr std::array<const char*, 4> kFaultNames{"EIO", "ENOSPC", "short read", "half write"};
+enum class Fault { eio, enospc, edquot, short_read, half_write };
+constexpr std::array<const char*, 5> kFaultNames{"EIO", "ENOSPC", "EDQUOT", "short read", "half write"};
 
 class FaultVfs {
   public:
@@ -45,7 +45,7 @@ class FaultVfs {
         vfs_.szOsFile = static_cast<int>(sizeof(File)) + real_->szOsFile;
         vfs_.xOpen = open;
         vfs_.xDelete = remove;
-        vfs_.xGetLastError = [](sqlite3_vfs* vfs, int, char*) { return self(vfs)->errno_; };
+        vfs_.xGetLastError = [](sqlite3_vfs*, int, char*) { return errno; };  // as the system's own
         if (sqlite3_vfs_register(&vfs_, 1) != SQLITE_OK) FAIL("no VFS");
         for (auto& count : counts_) count = 0;
     }
@@ -90,10 +90,10 @@ class FaultVfs {
     int due(Call call) {
         const int64_t number = counts_[static_cast<size_t>(call)]++;
         const bool writes = call == Call::write || call == Call::sync || call == Call::truncate;
-        if (full_ && writes) return errno_ = ENOSPC, error_of(call, Fault::enospc);
+        if (full_ && writes) return errno = ENOSPC, error_of(call, Fault::enospc);
         if (calls_ == 0 || call != call_ || number < first_ || number >= first_ + calls_) return SQLITE_OK;
         fired_++;
-        errno_ = fault_ == Fault::enospc ? ENOSPC : EIO;
+        errno = fault_ == Fault::enospc ? ENOSPC : fault_ == Fault::edquot ? EDQUOT : EIO;
         return error_of(call, fault_);
     }
     static int error_of(Call call, Fault fault) {
@@ -129,10 +129,7 @@ class FaultVfs {
         mine->base.pMethods = nullptr;
         if (const int code = me->due(Call::open); code != SQLITE_OK) return code;
         const int code = me->real_->xOpen(me->real_, name, mine->real(), flags, out_flags);
-        if (code != SQLITE_OK) {
-            me->errno_ = me->real_->xGetLastError(me->real_, 0, nullptr);
-            return code;
-        }
+        if (code != SQLITE_OK) return code;
         mine->vfs = me;
         mine->path = name != nullptr ? strdup(name) : strdup("");
         mine->base.pMethods = methods();
@@ -214,7 +211,7 @@ class FaultVfs {
         int code = of(f)->vfs->due(Call::write);
         const auto& limited = of(f)->vfs->limited_;
         if (!limited.empty() && at >= of(f)->vfs->limit_ && std::string_view(of(f)->path).ends_with(limited))
-            of(f)->vfs->errno_ = ENOSPC, code = SQLITE_FULL;
+            errno = ENOSPC, code = SQLITE_FULL;
         // A disk that fails in the middle of a page has written the first half.
         if (code != SQLITE_OK) size = of(f)->vfs->fault_ == Fault::half_write ? size / 2 : 0;
         if (size == 0) return code;
@@ -229,7 +226,6 @@ class FaultVfs {
     Call call_ = Call::open;
     Fault fault_ = Fault::eio;
     int64_t first_ = 0, calls_ = 0, fired_ = 0;
-    int errno_ = 0;
     std::string limited_;
     int64_t limit_ = 0;
     bool full_ = false, recording_ = false;

@@ -164,7 +164,7 @@ void Model::act(Action action) {
             vfs_->fill_disk();
             const auto refused = store_->commit(step.batch);
             REQUIRE(!refused.ok());
-            CHECK(refused.error().code == kFull);
+            CHECK_MESSAGE(refused.error().code == kFull, refused.error().text());
             CHECK(store_->reopen().ok() == false);
             vfs_->heal();
             reopen_until_it_works();
