@@ -264,18 +264,18 @@ TEST_CASE("a failure that was survived is not said of the next one, which is cal
                 const auto next = [&] {
                     auto step = intake_step(reference, ++number, 5, 100'000);
                     reference.apply(step.batch);
-                    return step.batch;
+                    return step;  // its batch points into it
                 };
-                for (int i = 0; i < 7; i++) commit(*store, next());
+                for (int i = 0; i < 7; i++) commit(*store, next().batch);
                 vfs.heal();
                 vfs.fail(call, Fault::eio, first, 1);
-                const bool done = store->commit(next()).ok();
+                const bool done = store->commit(next().batch).ok();
                 (void)store->usage();
                 survived += done && vfs.fired() > 0 ? 1 : 0;
                 vfs.heal();
                 if (!done) REQUIRE(store->reopen().ok());
                 vfs.fail(Call::sync, then, 0, 1'000);
-                const auto refused = store->commit(next());
+                const auto refused = store->commit(next().batch);
                 REQUIRE(!refused.ok());
                 CHECK_MESSAGE(refused.error().code == kFull, refused.error().text());
             }

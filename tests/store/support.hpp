@@ -7,7 +7,11 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
+#if __has_include(<sanitizer/common_interface_defs.h>)
+#include <sanitizer/common_interface_defs.h>
+#endif
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
@@ -42,15 +46,21 @@ struct MemoryFolder : TempFolder {
         : TempFolder(std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path()) {}
 };
 
-// The log of hundreds of damaged stores is of no use to anybody.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TRIBUTARY_SANITIZED
+#endif
+
+// The log of hundreds of damaged stores is of no use to anybody. What a sanitizer finds meanwhile is said all the same.
 class Quiet {
   public:
     Quiet() : before_(dup(STDERR_FILENO)) {
         const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
         dup2(nowhere, STDERR_FILENO);
         close(nowhere);
+        report_to(before_);
     }
     ~Quiet() {
+        report_to(STDERR_FILENO);
         dup2(before_, STDERR_FILENO);
         close(before_);
     }
@@ -58,11 +68,17 @@ class Quiet {
     Quiet& operator=(const Quiet&) = delete;
 
   private:
+    static void report_to([[maybe_unused]] int fd) {
+#ifdef TRIBUTARY_SANITIZED
+        __sanitizer_set_report_fd(
+            reinterpret_cast<void*>(static_cast<intptr_t>(fd)));  // NOLINT(performance-no-int-to-ptr)
+#endif
+    }
     int before_;
 };
 
 // With a sanitizer a case costs five times as much; then an ordinary run takes every fourth of the many that are alike.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TRIBUTARY_SANITIZED
 inline constexpr size_t kSlower = 4;
 #else
 inline constexpr size_t kSlower = 1;
