@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
 #include <exception>
 #include <iostream>
 
 #include "cli/commands.hpp"
 
-int main(int argc, char** argv) {
+namespace {
+
+int run(int argc, char** argv) {
     CLI::App app{"Tributary: MQTT sensor data, safe on local disk first, then thought about, then in Kafka",
                  "tributary"};
     int exit_code = 0;
@@ -21,10 +24,18 @@ int main(int argc, char** argv) {
         if (app.get_subcommands().empty()) std::cout << app.help();
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
-    } catch (const std::exception& error) {
-        std::cerr << "tributary: " << error.what() << '\n';
-        return 1;
     }
     std::cout.flush();
     return exit_code == 0 && !std::cout ? 1 : exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "tributary: %s\n", error.what());
+        return 1;
+    }
 }

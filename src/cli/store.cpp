@@ -28,6 +28,7 @@ void add_store(CLI::App& app, int& exit_code) {
         add("repair", "Take what is sound into a fresh file; not while a gateway runs", gateway::store_repair, true);
     repair->add_option("--to", options->to, "Write what is sound here and leave the damaged file as it is");
     std::vector<std::string> logs;
+    logs.reserve(std::size(model::kLogs));
     for (const auto log : model::kLogs) logs.emplace_back(model::log_name(log));
     auto* dump = add("export", "Print the records of one log", gateway::store_export, false);
     dump->add_option("--log", options->log, "One of the store's logs, as `store ls` names them")

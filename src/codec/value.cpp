@@ -26,15 +26,17 @@ int64_t time_from_integer(int64_t value, int64_t unit_ns) {
 }
 
 int64_t time_from_number(double value, int64_t unit_ns) {
-    const auto most = static_cast<double>(kTimeLimitNs / unit_ns);
-    // At the edges the conversion of `most` may have rounded up, hence the second cut.
-    if (value >= most) return kTimeLimitNs / unit_ns * unit_ns;
-    if (value <= -most) return -(kTimeLimitNs / unit_ns) * unit_ns;
+    const int64_t most_units = kTimeLimitNs / unit_ns;
+    const auto most = static_cast<double>(most_units);
+    // At the edges the conversion to `most` may have rounded up, hence the second cut.
+    if (value >= most) return most_units * unit_ns;
+    if (value <= -most) return -most_units * unit_ns;
     auto whole = static_cast<int64_t>(value);
     double fraction = value - static_cast<double>(whole);
     if (fraction < 0) whole--, fraction += 1;
     const int64_t step_ns = std::min<int64_t>(unit_ns, base::kNsPerUs);
-    const auto steps = static_cast<int64_t>(fraction * static_cast<double>(unit_ns / step_ns) + 0.5);
+    const int64_t steps_a_unit = unit_ns / step_ns;
+    const int64_t steps = std::llround(fraction * static_cast<double>(steps_a_unit));
     return std::clamp(whole * unit_ns + steps * step_ns, -kTimeLimitNs, kTimeLimitNs);
 }
 

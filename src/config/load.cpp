@@ -55,7 +55,7 @@ void read_table(Reader& reader, const Node& root, std::string_view key, T& into,
 std::vector<const Node*> clusters_of(Reader& reader, const Node& root) {
     const auto* entry = root.find("kafka");
     if (entry == nullptr) return {};
-    const auto clusters = tables_of(reader, *entry);
+    auto clusters = tables_of(reader, *entry);
     if (clusters.size() > 2)
         reader.error(kConflict, clusters[2]->position, "a third [[kafka]]",
                      "there are two at most: the cluster that counts, and one that gets a copy");

@@ -120,7 +120,8 @@ std::vector<Diagnostic> check_options(const model::OptionMap& options, std::span
     for (const auto& spec : specs)
         names.push_back(spec.name), known += (known.empty() ? "" : ", ") + std::string(spec.name);
     for (const auto& [name, option] : options) {
-        const auto spec = std::find_if(specs.begin(), specs.end(), [&](const OptionSpec& s) { return s.name == name; });
+        const auto spec =
+            std::find_if(specs.begin(), specs.end(), [&name = name](const OptionSpec& s) { return s.name == name; });
         const auto near = base::nearest(name, names);
         if (spec != specs.end())
             check_one(reader, *spec, option);

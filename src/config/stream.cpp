@@ -137,7 +137,7 @@ void check_topics(Reader& reader, const Entry& entry) {
     const auto check = [&](const Node& item) {
         if (item.kind != NodeKind::text) return;
         if (!model::valid_topic_filter(item.text)) {
-            const bool blank = item.text.find_first_of("*") != std::string::npos;
+            const bool blank = item.text.find('*') != std::string::npos;
             reader.error(
                 kForm, item.position, base::format("\"{}\" is not an MQTT topic filter", item.text),
                 blank ? "wildcards are + (one level) and # (the rest)"
@@ -243,7 +243,7 @@ StreamSettings read_stream(Reader& reader, const Node& table) {
                                   ? base::format("stream \"{}\"", name->value.text)
                                   : "[[stream]]";
     reader.read(table, where, stream_keys(), stream);
-    if (!stream.name.empty() && (!plain_name(stream.name) || stream.name.size() > 100))
+    if (name != nullptr && !stream.name.empty() && (!plain_name(stream.name) || stream.name.size() > 100))
         reader.error(kForm, name->value.position, base::format("\"{}\" cannot be the name of a stream", stream.name),
                      "use letters, digits, - _ . (at most 100)");
     if (table.find("scale") != nullptr && stream.scale == 0)

@@ -8,9 +8,9 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 
 namespace tributary::detect {
 
@@ -21,6 +21,7 @@ struct RarityHistogram {
     static constexpr uint16_t kHalving = 8000;  // readings
     static constexpr int kMaxDoublings = 3;     // per reading: one wild value does not blind the histogram
     static constexpr float kMinWidth = 1e-30F;
+    static constexpr int kHalf = Bins / 2, kQuarter = Bins / 4;
 
     float low, width;  // of the range, of a bin; width 0: all values so far were `low`
     uint16_t total, count[Bins];
@@ -61,20 +62,19 @@ struct RarityHistogram {
     // The second value there is: a quarter of the bins lies between the two.
     void spread(float value) {
         const float first = low;
-        width = std::max(std::abs(value - first) / (Bins / 4), kMinWidth);
-        low = first - width * (Bins / 2 + 0.5F);
+        width = std::max(std::abs(value - first) / kQuarter, kMinWidth);
+        low = first - width * (kHalf + 0.5F);
         count[0] = 0;
         count[std::clamp(place(first), 0, Bins - 1)] = total;
     }
 
     void widen(bool downwards) {
-        std::array<uint16_t, Bins> wider{};
-        const int first = downwards ? Bins / 2 : 0;
-        for (int i = 0; i < Bins / 2; i++)
-            wider[static_cast<size_t>(first + i)] = static_cast<uint16_t>(count[2 * i] + count[2 * i + 1]);
+        uint16_t wider[Bins]{};
+        const int first = downwards ? kHalf : 0;
+        for (int i = 0; i < kHalf; i++) wider[first + i] = static_cast<uint16_t>(count[2 * i] + count[2 * i + 1]);
         if (downwards) low -= width * Bins;
         width *= 2;
-        std::copy(wider.begin(), wider.end(), count);
+        std::copy(std::begin(wider), std::end(wider), count);
     }
 
     void forget() {
@@ -85,21 +85,21 @@ struct RarityHistogram {
             total = static_cast<uint16_t>(total + count[i]);
             if (count[i] != 0) first = std::min(first, i), last = i;
         }
-        if (width > kMinWidth && last >= first && last - first < Bins / 4) narrow(first, last);
+        if (width > kMinWidth && last >= first && last - first < kQuarter) narrow(first, last);
     }
 
     // Each used bin becomes two with half its count, about the middle.
     void narrow(int first, int last) {
-        const int start = std::clamp((first + last + 1) / 2 - Bins / 4, 0, Bins / 2);
-        std::array<uint16_t, Bins> finer{};
-        for (int i = 0; i < Bins / 2; i++) {
+        const int start = std::clamp((first + last + 1) / 2 - kQuarter, 0, kHalf);
+        uint16_t finer[Bins]{};
+        for (int i = 0; i < kHalf; i++) {
             const uint16_t here = count[start + i];
-            finer[static_cast<size_t>(2 * i)] = static_cast<uint16_t>(here - here / 2);
-            finer[static_cast<size_t>(2 * i + 1)] = here / 2;
+            finer[2 * i] = static_cast<uint16_t>(here - here / 2);
+            finer[2 * i + 1] = here / 2;
         }
         low += width * static_cast<float>(start);
         width /= 2;
-        std::copy(finer.begin(), finer.end(), count);
+        std::copy(std::begin(finer), std::end(finer), count);
     }
 };
 

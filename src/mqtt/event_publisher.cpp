@@ -21,6 +21,7 @@ class PahoEventPublisher final : public EventPublisher {
             if (!client_.is_connected() && !client_.connect(publish_connect_options(settings_))->wait_for(timeout))
                 return missing("the broker did not answer");
             std::vector<::mqtt::delivery_token_ptr> tokens;
+            tokens.reserve(publications.size());
             for (const auto& one : publications)
                 tokens.push_back(client_.publish(one.topic, one.payload.data(), one.payload.size(), 1, false));
             for (const auto& token : tokens)

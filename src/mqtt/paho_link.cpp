@@ -275,7 +275,7 @@ void __wrap_Log(int level, int, const char* format, ...) {
     std::array<char, 256> text;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text.data(), text.size(), format, arguments);
+    vsnprintf(text.data(), text.size(), format, arguments);  // NOLINT(clang-analyzer-valist.Uninitialized)
     va_end(arguments);
     tributary::base::log::debug("paho: {}", text.data());
 }

@@ -242,6 +242,7 @@ void PahoSession::subscribe(bool session_present) {
     }
     const auto pointers = [](std::vector<std::string>& texts) {
         std::vector<char*> out;
+        out.reserve(texts.size());
         for (auto& text : texts) out.push_back(text.data());
         return out;
     };

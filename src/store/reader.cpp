@@ -213,7 +213,7 @@ base::Result<uint64_t> SqliteReader::seq_behind(model::Log log, uint64_t seq) {
     const Ended ended{above_}, also_ended{at_or_below_};
     if (above_.first(static_cast<int>(log), seq)) return static_cast<uint64_t>(above_.integer(0));
     if (!above_.ok()) return failed();
-    const auto next = next_seq(log);
+    auto next = next_seq(log);
     if (!next) return next;
     // At the end a count that is too great does count: the writer goes on above it (Writer::load_seqs), and a walk has
     // to get there.
