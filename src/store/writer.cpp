@@ -299,15 +299,15 @@ int64_t Writer::page_bytes(bool with_free) const {
 Usage Writer::usage() const {
     Usage usage = usage_;
     usage.file_bytes = file_bytes(options_.path) + file_bytes(options_.path + "-wal");
-    if (connection_) {
-        usage.used_bytes = page_bytes(false);
-        connection_->database.forget();  // a disk that fails here is no reason of a later failure
+    if (connection_)
+        usage.used_bytes = page_bytes(false),
         usage.room_bytes = cap_bytes() - intake_reserve_bytes(options_.max_size_bytes);
-    }
     return usage;
 }
 
 base::Result<> Writer::usable() {
+    // What failed and was survived, reading how full it is, say, is no reason of what may fail now.
+    if (connection_) connection_->database.forget();
     if (broken_.empty() && damage_seen_->load()) {
         damaged_ = true;
         broken_ = "a reader found it damaged";
