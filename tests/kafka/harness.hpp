@@ -175,12 +175,19 @@ struct Book final : Progress {
     bool backwards = false;
 };
 
-inline config::Settings settings_for(const std::string& brokers) {
+using Properties = std::map<std::string, std::string>;
+
+// Where the mock cluster refuses a request: it would take the next one all the same, which a broker would not, because
+// a sequence number is missing.
+inline const Properties kOneRequest{{"max.in.flight", "1"}};
+
+inline config::Settings settings_for(const std::string& brokers, const Properties& properties = {}) {
     config::Settings settings;
     settings.gateway.id = "gw";
     settings.kafka.brokers = brokers;
     settings.kafka.prefix = "t";
-    settings.kafka.properties["linger.ms"] = "5";
+    settings.kafka.properties = properties;
+    settings.kafka.properties.emplace("linger.ms", "5");
     return settings;
 }
 

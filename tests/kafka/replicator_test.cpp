@@ -14,20 +14,14 @@ using namespace tributary::kafka::test;
 
 namespace {
 
-using Properties = std::map<std::string, std::string>;
-
-// Where the mock cluster refuses a request: it would take the next one all the same, which a broker would not, because
-// a sequence number is missing.
-const Properties kOneRequest{{"max.in.flight", "1"}};
-// And where all must be in one request, on the busiest machine. Records sent one by one do not wait for others.
+// kOneRequest where all must be in it, on the busiest machine. Records sent one by one do not wait for others.
 const Properties kOneBatch{{"max.in.flight", "1"}, {"linger.ms", "500"}};
 constexpr int64_t kDay = 24 * 3600 * base::kNsPerSecond;
 
 struct Rig {
     explicit Rig(std::vector<Feed*> feeds, const std::string& brokers, const base::Clock* own_clock = nullptr,
                  const Properties& properties = {})
-        : settings(settings_for(brokers)) {
-        for (const auto& [name, value] : properties) settings.kafka.properties[name] = value;
+        : settings(settings_for(brokers, properties)) {
         auto made = Replicator::create(settings, std::move(feeds), book, metrics, own_clock ? *own_clock : clock);
         REQUIRE(made.ok());
         replicator = std::move(*made);

@@ -72,8 +72,7 @@ TEST_CASE("brokers that answer and take nothing: said, with the reason, until a 
     Book book;
     metrics::Registry metrics;
     base::SystemClock clock;
-    auto settings = settings_for(cluster.brokers());
-    settings.kafka.properties["max.in.flight"] = "1";  // the mock cluster takes what comes behind a refused request
+    const auto settings = settings_for(cluster.brokers(), kOneRequest);
     // More refusals than there are tries in the time that silence is waited for.
     cluster.fail_produce(std::vector<rd_kafka_resp_err_t>(2'000, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS));
     auto made = Replicator::create(settings, {&feed}, book, metrics, clock);

@@ -70,8 +70,7 @@ class Quiet {
   private:
     static void report_to([[maybe_unused]] int fd) {
 #ifdef TRIBUTARY_SANITIZED
-        __sanitizer_set_report_fd(
-            reinterpret_cast<void*>(static_cast<intptr_t>(fd)));  // NOLINT(performance-no-int-to-ptr)
+        __sanitizer_set_report_fd(reinterpret_cast<void*>(static_cast<intptr_t>(fd)));
 #endif
     }
     int before_;
